@@ -1,0 +1,1 @@
+"""``shelfwise …``: the one program that may see every package. Commands are thin."""
