@@ -1,0 +1,40 @@
+"""Checks that device protocols put on their frames.
+
+Names and check values follow the catalogue of parametrised CRC algorithms (reveng): the check value is
+the result over the nine ASCII digits ``123456789``. The EPC Gen2 air interface names CRC-16/GENIBUS for
+the PC and EPC words of a tag.
+"""
+
+from binascii import crc_hqx
+from typing import Final
+
+
+def crc16_genibus(payload: bytes) -> int:
+    """CRC-16/GENIBUS: polynomial 1021, initial FFFF, final XOR FFFF; check value D64E."""
+    return crc_hqx(payload, 0xFFFF) ^ 0xFFFF
+
+
+def _crc8_table(polynomial: int) -> bytes:
+    table = bytearray(256)
+    for index in range(256):
+        crc = index
+        for _ in range(8):
+            crc = ((crc << 1) ^ polynomial if crc & 0x80 else crc << 1) & 0xFF
+        table[index] = crc
+    return bytes(table)
+
+
+_CRC8_07: Final = _crc8_table(0x07)
+
+
+def crc8(payload: bytes) -> int:
+    """CRC-8/SMBUS: polynomial 07, initial 00; check value F4."""
+    crc = 0
+    for byte in payload:
+        crc = _CRC8_07[crc ^ byte]
+    return crc
+
+
+def sum8(payload: bytes) -> int:
+    """Sum of the bytes modulo 256; check value DD."""
+    return sum(payload) & 0xFF

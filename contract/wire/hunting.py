@@ -1,0 +1,110 @@
+"""Finding binary frames in a dirty byte stream: the search that several codecs share.
+
+A protocol says what it makes of the bytes at one position (:meth:`HuntingCodec._judge`); this class
+moves that position, collects what fits nothing and accounts for every byte:
+
+- a frame that fails costs **one** byte, its head, and the hunt goes on behind it, so a valid frame
+  that follows a wrong length or a false head is found;
+- skipped bytes are collected into one reject per run. A run ends where a frame begins, where another
+  plausible head begins, or at :data:`RUN_BYTES`. It takes the reason of the first failure in it;
+- every decision depends on the bytes alone and never on how they were cut into chunks. Waiting only
+  delays a decision.
+
+What is left when there is no more to decide fits one reject, so :meth:`HuntingCodec.close` accounts
+for all of it.
+"""
+
+from abc import abstractmethod
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from contract.wire.base import MAX_REJECT_BYTES, NEED_DATA, Codec, Reject, RejectReason
+
+FrameT = TypeVar("FrameT")
+
+MAX_HEAD_BYTES: Final = 8
+"""No protocol here needs more bytes to know whether a position is a plausible head."""
+
+RUN_BYTES: Final = MAX_REJECT_BYTES - MAX_HEAD_BYTES
+
+
+class Found(NamedTuple, Generic[FrameT]):
+    """A whole valid frame begins here."""
+
+    frame: FrameT
+    size: int
+
+
+class Failed(NamedTuple):
+    """No valid frame begins here.
+
+    Attributes:
+        candidate: the head was plausible, so a run of skipped bytes ends before it.
+    """
+
+    reason: RejectReason
+    detail: str = ""
+    candidate: bool = False
+
+
+class Pending(NamedTuple):
+    """Not decided before more bytes come.
+
+    Attributes:
+        candidate: the head is there and plausible, the rest of the frame is awaited.
+    """
+
+    candidate: bool
+
+
+NOISE: Final = Failed("noise", "bytes that begin no frame")
+PARTIAL_HEAD: Final = Pending(candidate=False)
+PARTIAL_FRAME: Final = Pending(candidate=True)
+
+
+class HuntingCodec(Codec[FrameT]):
+    """A codec whose subclass judges one position of the buffer at a time."""
+
+    max_frame = MAX_REJECT_BYTES
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run = 0
+        self._failure = NOISE
+
+    @abstractmethod
+    def _judge(self, start: int) -> Found[FrameT] | Failed | Pending:
+        """Say what begins at ``start`` of ``self._buffer``; at least one byte is there."""
+
+    def close(self) -> Reject | None:
+        """The line closed: account for what :meth:`next_frame` left, and start anew."""
+        rest = len(self._buffer) - self._run
+        left = super().close()
+        failure, self._run, self._failure = self._failure, 0, NOISE
+        if left is None or rest:
+            return left
+        return Reject(failure.reason, left.raw, failure.detail)
+
+    def _take(self) -> FrameT | Reject | None:
+        while self._run < len(self._buffer):
+            verdict = self._judge(self._run)
+            if isinstance(verdict, Found):
+                if self._run:
+                    return self._end_run()
+                self._cut(verdict.size)
+                frame: FrameT = verdict.frame
+                return frame
+            if verdict.candidate and self._run:
+                return self._end_run()
+            if isinstance(verdict, Pending):
+                return NEED_DATA
+            if self._failure is NOISE:
+                self._failure = verdict
+            self._run += 1
+            if self._run == RUN_BYTES:
+                return self._end_run()
+        return NEED_DATA
+
+    def _end_run(self) -> Reject:
+        count, failure = self._run, self._failure
+        self._run, self._failure = 0, NOISE
+        return self._skip(count, failure.reason, failure.detail)

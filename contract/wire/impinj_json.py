@@ -1,0 +1,243 @@
+"""Impinj R700 IoT Device Interface: reader events as JSON.
+
+MQTT carries one event per message, the HTTP stream one per line, a webhook an array of them (empty as a
+keep-alive). :func:`parse_payload` takes all three. An event is ``{timestamp, hostname?, eventType,
+tagInventoryEvent: {…}}``; which fields are present depends on the reader's event configuration. EPC,
+TID and PC are base64 (URL-safe, padded or not), hex, or both. Other event types say that the reader is
+alive. Hostile input makes rejects, never an exception, and at most :data:`MAX_REJECTS` of them.
+
+Sources: Impinj IoT device interface as used by public projects, see ``tests/golden/payloads``.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+
+from contract.errors import FrameError, MessageError
+from contract.ids import parse_epc
+from contract.wire.base import MAX_REJECT_BYTES, Reject, RejectReason
+
+MAX_PAYLOAD: Final = 1024 * 1024
+MAX_REJECTS: Final = 100
+TAG_EVENT: Final = "tagInventory"
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_HEX: Final = re.compile(r"([0-9A-Fa-f]{2})+")
+_TEXT: Final = msgspec.Meta(max_length=256)
+
+Text = Annotated[str, _TEXT]
+
+
+class TagEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One tag report.
+
+    Attributes:
+        epc: upper-case hex.
+        antenna: 1-based, None when the reader is not configured to tell.
+        pc: protocol-control word as hex.
+        timestamp: RFC 3339, as the reader wrote it.
+        at: the same in ms since 1970, None when absent or not understood.
+    """
+
+    epc: str
+    antenna: int | None = None
+    rssi_dbm: float | None = None
+    phase_deg: float | None = None
+    frequency_khz: int | None = None
+    pc: str | None = None
+    tid: str | None = None
+    hostname: str | None = None
+    timestamp: str | None = None
+    at: int | None = None
+
+
+class OtherEvent(msgspec.Struct, frozen=True):
+    """An event that reports no tag: the reader is alive."""
+
+    event_type: str
+
+
+Event: TypeAlias = TagEvent | OtherEvent
+
+
+class _TagInventory(msgspec.Struct, frozen=True, omit_defaults=True):
+    epc: Text | None = None
+    epcHex: Text | None = None  # noqa: N815 - the reader's spelling, like those below
+    tid: Text | None = None
+    tidHex: Text | None = None  # noqa: N815
+    pc: Annotated[str, msgspec.Meta(max_length=16)] | None = None
+    antennaPort: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None  # noqa: N815
+    peakRssiCdbm: Annotated[float, msgspec.Meta(ge=-20_000, le=20_000)] | None = None  # noqa: N815
+    frequency: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] | None = None
+    phaseAngle: Annotated[float, msgspec.Meta(ge=-360, le=360)] | None = None  # noqa: N815
+
+
+class _ReaderEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    eventType: Text  # noqa: N815
+    timestamp: Text | None = None
+    hostname: Text | None = None
+    tagInventoryEvent: dict[str, Any] | None = None  # noqa: N815
+
+
+def parse_payload(payload: bytes) -> list[Event | Reject]:
+    """Return what one MQTT message, HTTP chunk of whole lines or webhook body says, in order."""
+    if len(payload) > MAX_PAYLOAD:
+        return [_reject("length", payload, f"a payload has at most {MAX_PAYLOAD} bytes, not {len(payload)}")]
+    if not payload.strip():
+        return []
+    try:
+        whole = _load(payload)
+    except FrameError as error:
+        lines = [line for line in payload.split(b"\n") if line.strip()]
+        if len(lines) < 2:
+            return [_reject("syntax", payload, error.detail)]
+        return _bounded(lines)
+    return _bounded(whole) if isinstance(whole, list) else [_parse_event(whole)]
+
+
+def _bounded(items: list[Any]) -> list[Event | Reject]:
+    """Parse lines (bytes) or JSON values, and stop where too many of them are refused."""
+    results: list[Event | Reject] = []
+    rejects = 0
+    for index, item in enumerate(items):
+        result = _parse_line(item) if isinstance(item, bytes) else _parse_event(item)
+        rejects += isinstance(result, Reject)
+        if rejects == MAX_REJECTS and index + 1 < len(items):
+            results.append(
+                _reject("length", b"", f"{MAX_REJECTS} events refused, {len(items) - index} left unread")
+            )
+            break
+        results.append(result)
+    return results
+
+
+def _parse_line(line: bytes) -> Event | Reject:
+    try:
+        return _parse_event(_load(line))
+    except FrameError as error:
+        return _reject("syntax", line, error.detail)
+
+
+def _parse_event(value: Any) -> Event | Reject:
+    try:
+        event = msgspec.convert(value, _ReaderEvent)
+        if event.eventType != TAG_EVENT:
+            return OtherEvent(event.eventType)
+        return _tag_event(event, msgspec.convert(event.tagInventoryEvent or {}, _TagInventory))
+    except (msgspec.ValidationError, RecursionError) as error:
+        return _reject("value", _dump(value), str(error))
+    except FrameError as error:
+        return _reject("value", _dump(value), error.detail)
+
+
+def _tag_event(event: _ReaderEvent, tag: _TagInventory) -> TagEvent:
+    epc = _identifier("epc", tag.epc, tag.epcHex)
+    if epc is None:
+        raise FrameError("value", "a tagInventory event has neither epc nor epcHex")
+    try:
+        epc = parse_epc(epc)
+    except MessageError as error:
+        raise FrameError("value", error.detail) from error
+    return TagEvent(
+        epc=epc,
+        antenna=tag.antennaPort,
+        rssi_dbm=None if tag.peakRssiCdbm is None else tag.peakRssiCdbm / 100,
+        phase_deg=tag.phaseAngle,
+        frequency_khz=tag.frequency,
+        pc=None if tag.pc is None else _from_base64("pc", tag.pc),
+        tid=_identifier("tid", tag.tid, tag.tidHex),
+        hostname=event.hostname,
+        timestamp=event.timestamp,
+        at=_millis(event.timestamp),
+    )
+
+
+def _identifier(name: str, base64: str | None, hexadecimal: str | None) -> str | None:
+    decoded = None if base64 is None else _from_base64(name, base64)
+    if hexadecimal is None:
+        return decoded
+    if not _HEX.fullmatch(hexadecimal):
+        raise FrameError("value", f"{name}Hex {hexadecimal!r} is not hex")
+    if decoded not in (None, hexadecimal.upper()):
+        raise FrameError("value", f"{name} {decoded} and {name}Hex {hexadecimal} are not the same")
+    return hexadecimal.upper()
+
+
+def _from_base64(name: str, text: str) -> str:
+    unpadded = text.rstrip("=").replace("+", "-").replace("/", "_")
+    try:
+        raw = urlsafe_b64decode(unpadded.encode("ascii") + b"=" * (-len(unpadded) % 4))
+    except (Base64Error, UnicodeEncodeError) as error:
+        raise FrameError("value", f"{name} {text!r} is not base64: {error}") from error
+    if urlsafe_b64encode(raw).rstrip(b"=") != unpadded.encode("ascii"):
+        raise FrameError("value", f"{name} {text!r} is not base64")
+    return raw.hex().upper()
+
+
+def _millis(timestamp: str | None) -> int | None:
+    """Return ms since 1970; None for text that is no RFC 3339 time, because the tag counts all the same."""
+    if timestamp is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return None
+    if moment.tzinfo is None or moment < _EPOCH:
+        return None
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _load(payload: bytes) -> Any:
+    try:
+        return msgspec.json.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise FrameError("syntax", f"not JSON: {error}") from error
+
+
+def _dump(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError, OverflowError):
+        return b""
+
+
+def _reject(reason: RejectReason, raw: bytes, detail: str) -> Reject:
+    return Reject(reason, raw[:MAX_REJECT_BYTES], detail[:MAX_REJECT_BYTES])
+
+
+def encode_event(event: Event) -> bytes:
+    """Return one event as the reader publishes it over MQTT, EPC and TID in both spellings."""
+    if isinstance(event, OtherEvent):
+        return msgspec.json.encode(_ReaderEvent(eventType=event.event_type))
+    tag = _TagInventory(
+        epc=_to_base64(event.epc),
+        epcHex=event.epc,
+        tid=None if event.tid is None else _to_base64(event.tid),
+        tidHex=event.tid,
+        pc=None if event.pc is None else _to_base64(event.pc),
+        antennaPort=event.antenna,
+        peakRssiCdbm=None if event.rssi_dbm is None else round(event.rssi_dbm * 100),
+        frequency=event.frequency_khz,
+        phaseAngle=event.phase_deg,
+    )
+    report = _ReaderEvent(
+        eventType=TAG_EVENT,
+        timestamp=event.timestamp,
+        hostname=event.hostname,
+        tagInventoryEvent=msgspec.to_builtins(tag),
+    )
+    return msgspec.json.encode(report)
+
+
+def timestamp_text(at: int) -> str:
+    """Return ms since 1970 as the reader writes a time."""
+    moment = _EPOCH + timedelta(milliseconds=at)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _to_base64(hexadecimal: str) -> str:
+    return urlsafe_b64encode(bytes.fromhex(hexadecimal)).decode("ascii")

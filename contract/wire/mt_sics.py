@@ -1,0 +1,212 @@
+"""MT-SICS, the Mettler Toledo Standard Interface Command Set, levels 0 and 1: lines of ASCII text.
+
+``S S     100.00 g`` is a stable net weight, ``S D …`` a moving one, ``S I`` "not now", ``S +`` and
+``S -`` over- and underload; the weight stands right-aligned in ten characters. Kern's KCP uses the
+same lines. Some firmware echoes ``SI`` or ``SIR`` instead of ``S``, tares with ``T A`` instead of
+``T S <tare> <unit>``, writes a decimal comma or ends lines with LF alone: all are taken.
+
+A line has no checksum. With ``strict_width`` a weight outside its ten-character column is refused,
+which finds a digit lost on the line. A line that follows other bytes (a port opened in mid-line, noise)
+is looked for behind the last byte that is not printable. Nothing is guessed from half a line: without
+its command and its status a weight does not count. Sources: MT-SICS reference manual 11780711 and the
+KCP manual 1.3.8 as quoted in public projects, see ``tests/golden/wire/mt_sics.txt``.
+"""
+
+import re
+from decimal import Decimal
+from typing import Final, Literal, TypeAlias, TypeVar
+
+import msgspec
+
+from contract.errors import FrameError
+from contract.wire.base import NEED_DATA, Codec, Reject
+
+MAX_LINE: Final = 120
+MAX_GRAMS: Final = 1e7
+
+GRAMS_PER: Final = {
+    "g": 1.0,
+    "kg": 1000.0,
+    "mg": 0.001,
+    "lb": 453.59237,
+    "oz": 28.349523125,
+}
+COMMANDS: Final = frozenset({"S", "SI", "SIR", "Z", "ZI", "T", "TI", "TA", "TAC", "@", "I2", "I3", "I4"})
+FAULTS: Final = {"ES": "syntax error", "ET": "transmission error", "EL": "logical error"}
+
+_NUMBER: Final = re.compile(r"[+-]?\d{1,9}([.,]\d{1,6})?")
+_WORD: Final = re.compile(r"[A-Z@][A-Z0-9]{0,3}")
+_COLUMN: Final = re.compile(r"\S+ [SD] (.{10}) \S+")
+_UNPRINTABLE: Final = re.compile(rb"[^\x20-\x7E]")
+
+Ending = Literal["\r\n", "\n"]
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line as it came.
+
+    Attributes:
+        text: all of it but its ending.
+        ending: how it ended.
+        command: its first word.
+    """
+
+    text: str
+    ending: Ending = "\r\n"
+    command: str
+
+
+class Request(Line, frozen=True, kw_only=True):
+    """Host to scale: a command without arguments."""
+
+
+class Weight(Line, frozen=True, kw_only=True):
+    """Scale to host: a net weight, or the tare after ``T S``."""
+
+    weight_g: float
+    stable: bool
+
+
+class OutOfRange(Line, frozen=True, kw_only=True):
+    """Scale to host: ``+`` or ``-``, beyond the range of weighing, zeroing or taring."""
+
+    above: bool
+
+
+class Refused(Line, frozen=True, kw_only=True):
+    """Scale to host: ``I`` cannot be done now, or ``L`` wrong argument."""
+
+    wrong_argument: bool
+
+
+class Done(Line, frozen=True, kw_only=True):
+    """Scale to host: ``Z A``, ``T A``, ``ZI S``, ``TAC A``."""
+
+
+class Text(Line, frozen=True, kw_only=True):
+    """Scale to host: what it says about itself, such as ``I4 A "1234567"``."""
+
+    value: str
+
+
+class Fault(Line, frozen=True, kw_only=True):
+    """Scale to host: ES, ET or EL; it did not understand the last command."""
+
+    meaning: str
+
+
+Frame: TypeAlias = Request | Weight | OutOfRange | Refused | Done | Text | Fault
+LineT = TypeVar("LineT", bound=Line)
+
+
+def encode(line: Line) -> bytes:
+    """Return the line's bytes."""
+    return (line.text + line.ending).encode("ascii")
+
+
+def request(command: str) -> bytes:
+    """Return a command line for the scale."""
+    if command not in COMMANDS:
+        raise FrameError(
+            "value", f"{command!r} is no MT-SICS command known here; known are {', '.join(sorted(COMMANDS))}"
+        )
+    return f"{command}\r\n".encode("ascii")
+
+
+def weight_line(
+    value: float, *, unit: str = "g", decimals: int = 2, stable: bool = True, command: str = "S"
+) -> bytes:
+    """Return the line with which a scale reports a weight."""
+    return f"{command} {'S' if stable else 'D'} {value:>10.{decimals}f} {unit}\r\n".encode("ascii")
+
+
+def parse(text: str, ending: Ending = "\r\n", *, strict_width: bool = False) -> Frame:
+    """Read one line without its ending.
+
+    Raises:
+        FrameError: ``syntax`` for a line the protocol does not allow, ``value`` for an unknown unit or
+            an impossible weight.
+    """
+    words = text.split()
+    if not words or not _WORD.fullmatch(words[0]):
+        raise FrameError("syntax", "a line begins with a command in capital letters")
+    command, arguments = words[0], words[1:]
+    if not arguments:
+        if command in FAULTS:
+            return Fault(text=text, ending=ending, command=command, meaning=FAULTS[command])
+        if command in COMMANDS:
+            return Request(text=text, ending=ending, command=command)
+        raise FrameError("syntax", f"{command!r} is neither a known command nor an error reply")
+    status, values = arguments[0], arguments[1:]
+    if not values:
+        return _parse_status(text, ending, command, status)
+    if status in ("S", "D"):
+        if strict_width and not _COLUMN.fullmatch(text):
+            raise FrameError("syntax", "the weight does not fill its column of ten characters")
+        weight_g = _grams(values)
+        return Weight(text=text, ending=ending, command=command, weight_g=weight_g, stable=status == "S")
+    if status in ("A", "B"):
+        return Text(text=text, ending=ending, command=command, value=" ".join(values).replace('"', ""))
+    raise FrameError("syntax", f"status {status!r} is none of S, D, I, L, A, B, + and -")
+
+
+def _parse_status(text: str, ending: Ending, command: str, status: str) -> Frame:
+    match status:
+        case "+" | "-":
+            return OutOfRange(text=text, ending=ending, command=command, above=status == "+")
+        case "I" | "L":
+            return Refused(text=text, ending=ending, command=command, wrong_argument=status == "L")
+        case "A":
+            return Done(text=text, ending=ending, command=command)
+        case "S" | "D" if command in ("ZI", "TI"):
+            return Done(text=text, ending=ending, command=command)
+        case _:
+            raise FrameError("syntax", f"{command} {status} has no weight")
+
+
+def _grams(values: list[str]) -> float:
+    number, unit = "".join(values[:-1]), values[-1]
+    if not _NUMBER.fullmatch(number):
+        raise FrameError("syntax", f"{' '.join(values)!r} is not a number followed by a unit")
+    if unit not in GRAMS_PER:
+        raise FrameError("value", f"unit {unit!r} is none of {', '.join(GRAMS_PER)}")
+    weight_g = float(Decimal(number.replace(",", ".")) * Decimal(str(GRAMS_PER[unit])))
+    if abs(weight_g) > MAX_GRAMS:
+        raise FrameError("value", f"{weight_g:.0f} g is more than any scale weighs")
+    return weight_g
+
+
+class MtSicsCodec(Codec[Frame]):
+    """Both directions of the scale's line.
+
+    Args:
+        strict_width: refuse weights that do not fill their column of ten characters.
+    """
+
+    max_frame = MAX_LINE
+
+    def __init__(self, *, strict_width: bool = False) -> None:
+        super().__init__()
+        self._strict_width = strict_width
+
+    def _take(self) -> Frame | Reject | None:
+        end = self._buffer.find(b"\n", 0, MAX_LINE)
+        if end < 0:
+            if len(self._buffer) < MAX_LINE:
+                return NEED_DATA
+            return self._skip(MAX_LINE, "length", f"a line has at most {MAX_LINE} bytes")
+        content = bytes(self._buffer[:end])
+        ending: Ending = "\n"
+        if content.endswith(b"\r"):
+            content, ending = content[:-1], "\r\n"
+        noise = max((match.end() for match in _UNPRINTABLE.finditer(content)), default=0)
+        if noise:
+            return self._skip(noise, "noise", "bytes that are not printable")
+        if not content:
+            return self._skip(end + 1, "noise", "an empty line")
+        try:
+            frame = parse(content.decode("ascii"), ending, strict_width=self._strict_width)
+        except FrameError as error:
+            return self._skip(end + 1, "value" if error.reason == "value" else "syntax", error.detail)
+        self._cut(end + 1)
+        return frame

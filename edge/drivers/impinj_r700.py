@@ -1,0 +1,88 @@
+"""Impinj R700 over MQTT: UHF RFID from a reader that publishes by itself.
+
+The reader is configured by its own web page or REST interface, region included; the driver only
+listens. Each payload is one event, lines of events or an array of them.
+
+The reader stamps its reports. Its time is used when it is near the time of arrival; a reader whose
+clock was never set would otherwise date its reads years back.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from contract.wire import impinj_json
+from contract.wire.base import Reject
+from edge.model import Driver, DriverSpec, Read, RejectRead, StatusRead, TagRead
+
+
+class ImpinjR700Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of an R700.
+
+    Attributes:
+        hostname: take events of this reader only, when several share a topic; events without a
+            hostname are taken.
+        max_skew_s: use the reader's time when it differs from the time of arrival by this at most; keep
+            it well below the time after which the device counts as silent.
+    """
+
+    hostname: str | None = None
+    max_skew_s: Annotated[int, msgspec.Meta(ge=0, le=3_600)] = 5
+
+
+class ImpinjR700Driver(Driver):
+    """Listens to one reader."""
+
+    def __init__(self, device: str, settings: ImpinjR700Settings) -> None:
+        self._device = device
+        self._settings = settings
+
+    def connected(self, now: int) -> None:
+        """Nothing to remember: every payload is whole."""
+
+    def receive(self, data: bytes, now: int) -> list[Read]:
+        """Return the reads of one payload."""
+        events = impinj_json.parse_payload(data)
+        if not events:
+            return [StatusRead(device=self._device, at=now, what="alive", detail="empty report")]
+        return [read for event in events if (read := self._take(event, now)) is not None]
+
+    def _take(self, event: impinj_json.Event | Reject, now: int) -> Read | None:
+        match event:
+            case Reject(reason=reason, raw=raw, detail=detail):
+                return RejectRead(device=self._device, at=now, reason=reason, raw=raw, detail=detail)
+            case impinj_json.OtherEvent(event_type=event_type):
+                return StatusRead(device=self._device, at=now, what="alive", detail=event_type)
+            case impinj_json.TagEvent(hostname=hostname):
+                if hostname is not None and self._settings.hostname not in (None, hostname):
+                    return None
+                return TagRead(
+                    device=self._device,
+                    at=self._time_of(event, now),
+                    epc=event.epc,
+                    antenna=event.antenna or 1,
+                    rssi_dbm=event.rssi_dbm,
+                    phase_deg=event.phase_deg,
+                    frequency_khz=event.frequency_khz,
+                    pc=event.pc,
+                    tid=event.tid,
+                )
+
+    def _time_of(self, event: impinj_json.TagEvent, now: int) -> int:
+        if event.at is not None and abs(event.at - now) <= self._settings.max_skew_s * 1000:
+            return event.at
+        return now
+
+
+DRIVER = DriverSpec(
+    name="impinj_r700",
+    title="Impinj R700, R720 (IoT device interface)",
+    kind="rfid",
+    transports=("mqtt",),
+    protocol="impinj_json",
+    settings=ImpinjR700Settings,
+    build=ImpinjR700Driver,
+    silent_after_ms=30_000,
+    tier="silver",
+    notes="Listens to the reader's own MQTT events; region and power are set on the reader.",
+)

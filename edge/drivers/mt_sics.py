@@ -1,0 +1,119 @@
+"""Scales that speak MT-SICS (Mettler Toledo, most Ohaus, Kern KCP): weights on a serial line.
+
+After the line opens the driver asks for the stream (``SIR``) and asks again whenever nothing came for
+two seconds: some scales end the stream after ``T`` or ``Z``, all of them after a power loss. Over- and
+underload and fault lines become error statuses, never weights.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from contract.messages import AnyAction, Tare
+from contract.wire import mt_sics
+from contract.wire.base import Reject
+from edge.model import Driver, DriverSpec, Read, RejectRead, StatusRead, WeightRead
+
+
+class MtSicsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of an MT-SICS scale.
+
+    Attributes:
+        strict_width: refuse weights outside their ten-character column; finds digits lost on the line,
+            but some firmware pads otherwise.
+        tare: what a tare command does: ``tare`` makes any load the new zero (T), ``zero`` sets the
+            scale's zero point (Z) and works on an empty plate only.
+        quiet_ms: ask for the stream again when nothing came for this long.
+    """
+
+    strict_width: bool = False
+    tare: Literal["tare", "zero"] = "tare"
+    quiet_ms: Annotated[int, msgspec.Meta(ge=500, le=60_000)] = 2_000
+
+
+class MtSicsDriver(Driver):
+    """Host side of one scale."""
+
+    def __init__(self, device: str, settings: MtSicsSettings) -> None:
+        self._device = device
+        self._settings = settings
+        self.connected(0)
+
+    def connected(self, now: int) -> None:
+        """Ask for the stream."""
+        self._codec = mt_sics.MtSicsCodec(strict_width=self._settings.strict_width)
+        self._next_ask = now
+        self._due = b""
+
+    def disconnected(self, now: int) -> list[Read]:
+        """Account for half a line."""
+        left = self._codec.close()
+        return [] if left is None else [self._reject(left, now)]
+
+    def poll(self, now: int) -> bytes:
+        """Return a tare that is due, or ask for the stream when it stays away."""
+        due, self._due = self._due, b""
+        if now >= self._next_ask:
+            self._next_ask = now + self._settings.quiet_ms
+            due += mt_sics.request("SIR")
+        return due
+
+    def receive(self, data: bytes, now: int) -> list[Read]:
+        """Decode the lines that came."""
+        self._codec.feed(data)
+        reads: list[Read] = []
+        while (frame := self._codec.next_frame()) is not None:
+            if isinstance(frame, Reject):
+                reads.append(self._reject(frame, now))
+            else:
+                self._next_ask = now + self._settings.quiet_ms
+                reads.append(self._take(frame, now))
+        return reads
+
+    def _take(self, frame: mt_sics.Frame, now: int) -> Read:
+        match frame:
+            case mt_sics.Weight(command="S" | "SI" | "SIR", weight_g=weight_g, stable=stable):
+                return WeightRead(device=self._device, at=now, weight_g=weight_g, stable=stable)
+            case mt_sics.OutOfRange(above=above):
+                return self._status("error", now, f"{frame.command}: {'overload' if above else 'underload'}")
+            case mt_sics.Fault(meaning=meaning):
+                return self._status("error", now, f"the scale reports a {meaning} ({frame.command})")
+            case mt_sics.Refused(wrong_argument=True):
+                return self._status("error", now, f"the scale refuses {frame.command}")
+            case mt_sics.Request():
+                raw = mt_sics.encode(frame)
+                return RejectRead(
+                    device=self._device, at=now, reason="unknown", raw=raw, detail="an echo of a command"
+                )
+            case _:
+                return self._status("alive", now, frame.text)
+
+    def act(self, action: AnyAction, now: int) -> str:
+        """Take a tare."""
+        if not isinstance(action, Tare):
+            return super().act(action, now)
+        self._due = mt_sics.request("T" if self._settings.tare == "tare" else "Z")
+        return ""
+
+    def _status(self, what: str, now: int, detail: str = "") -> StatusRead:
+        return StatusRead(device=self._device, at=now, what=what, detail=detail)
+
+    def _reject(self, reject: Reject, now: int) -> RejectRead:
+        return RejectRead(
+            device=self._device, at=now, reason=reject.reason, raw=reject.raw, detail=reject.detail
+        )
+
+
+DRIVER = DriverSpec(
+    name="mt_sics",
+    title="MT-SICS scales (Mettler Toledo, Ohaus, Kern)",
+    kind="scale",
+    transports=("serial",),
+    protocol="mt_sics",
+    settings=MtSicsSettings,
+    build=MtSicsDriver,
+    silent_after_ms=5_000,
+    baud=9_600,
+    tier="silver",
+    notes="Streams net weight with SIR; g, kg, mg, lb and oz; tare by command.",
+)
