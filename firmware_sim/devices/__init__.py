@@ -1,0 +1,1 @@
+"""Twins: the device role of each protocol, a state machine on top of ``contract.wire``."""

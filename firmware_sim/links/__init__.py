@@ -1,0 +1,1 @@
+"""Lines between twins and hosts: in memory, pty, MQTT; faults are injected on bytes."""

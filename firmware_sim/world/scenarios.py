@@ -1,0 +1,143 @@
+"""The scenarios that come with the simulator: the pop-up store of 璃光 Liuguang, hand-made glass jewellery.
+
+``default`` is an ordinary hour, ``calm`` the same with a steady sixty shoppers an hour, ``busy`` a crush
+in which three minutes bring well over sixty picks and ten sales. GTINs lie in GS1's prefix 952, which is
+kept for demonstrations.
+"""
+
+from typing import Final
+
+import msgspec
+
+from contract.errors import ConfigError
+from firmware_sim.world.epcs import gtin_14, opaque_epc
+from firmware_sim.world.scenario import (
+    Behaviour,
+    PeopleCounter,
+    Placement,
+    Product,
+    Reader,
+    Scenario,
+    Tray,
+    Zone,
+)
+
+COMPANY: Final = "9521234"
+SERIES: Final = (
+    ("ocean-heart", "Ocean Heart", "海洋之心", 268.0),
+    ("vintage-glaze", "Vintage Glaze", "复古琉璃", 328.0),
+    ("starry-river", "Starry River", "星河碎片", 298.0),
+    ("morning-mist", "Morning Mist", "晨雾", 198.0),
+    ("autumn-maple", "Autumn Maple", "秋枫", 238.0),
+    ("moon-shadow", "Moon Shadow", "月影", 358.0),
+)
+UNITS: Final = {"window": 3, "shelf-a": 3, "shelf-b": 3}
+"""Items per series and zone with an SGTIN; one more per series carries a factory number."""
+
+ZONES: Final = (
+    Zone(id="door", name="Door", name_zh="门口", kind="door", x=0.0, y=2.0, w=0.6, h=1.2),
+    Zone(id="window", name="Window", name_zh="橱窗", kind="shelf", x=0.2, y=0.0, w=1.6, h=0.6),
+    Zone(id="shelf-a", name="Shelf A", name_zh="A 架", kind="shelf", x=2.6, y=0.0, w=1.4, h=0.5),
+    Zone(id="shelf-b", name="Shelf B", name_zh="B 架", kind="shelf", x=4.4, y=0.0, w=1.4, h=0.5),
+    Zone(id="tray-1", name="Bead tray", name_zh="琉璃珠托盘", kind="shelf", x=5.2, y=1.6, w=0.5, h=0.5),
+    Zone(id="mirror", name="Mirror", name_zh="试戴镜", kind="mirror", x=2.6, y=4.2, w=1.2, h=0.4),
+    Zone(id="till", name="Till", name_zh="收银台", kind="till", x=4.6, y=3.8, w=1.2, h=0.8),
+)
+
+
+def default() -> Scenario:
+    """Return an ordinary hour at the pop-up store."""
+    products = [
+        Product(
+            sku=sku,
+            name=name,
+            name_zh=name_zh,
+            gtin=gtin_14(COMPANY, f"{101 + index:05}"),
+            price=price,
+            case_pack=2,
+        )
+        for index, (sku, name, name_zh, price) in enumerate(SERIES)
+    ]
+    beads = Product(
+        sku="glass-beads",
+        name="Glass Beads",
+        name_zh="琉璃珠",
+        gtin=gtin_14(COMPANY, "00201"),
+        price=18.0,
+        lead_time_days=5,
+        case_pack=20,
+        tagged=False,
+        unit_weight_g=8.4,
+    )
+    items: list[Placement] = []
+    for index, (sku, *_) in enumerate(SERIES):
+        serial = 1001
+        for zone, units in UNITS.items():
+            items.append(Placement(sku=sku, zone=zone, units=units, first_serial=serial))
+            serial += units
+        items.append(
+            Placement(
+                sku=sku, zone=list(UNITS)[index % len(UNITS)], epcs=(opaque_epc(f"{sku} factory number"),)
+            )
+        )
+    items.append(Placement(zone="shelf-b", epcs=(opaque_epc("staff badge"),)))
+    return Scenario(
+        store="popup-1",
+        name="Liuguang pop-up",
+        name_zh="璃光快闪店",
+        zones=ZONES,
+        products=(*products, beads),
+        items=tuple(items),
+        readers=(
+            Reader(device="reader-window", kind="m100", antennas={"1": "window"}),
+            Reader(device="reader-shelves", kind="impinj_r700", antennas={"1": "shelf-a", "2": "shelf-b"}),
+        ),
+        trays=(Tray(device="scale-1", zone="tray-1", sku="glass-beads", unit_weight_g=8.4, units=40),),
+        counters=(PeopleCounter(device="counter-door", line="1"),),
+    )
+
+
+def busy(scenario: Scenario) -> Scenario:
+    """Return the scenario with a crush of shoppers who pick at once and put back soon."""
+    crush = Behaviour(
+        shoppers_per_h=1500.0,
+        first_after_s=5.0,
+        actions_per_visit=3.0,
+        browse_s=(1.0, 4.0),
+        tray_share=0.08,
+        hold_median_s=16.0,
+        hold_sigma=0.35,
+        hold_max_s=30.0,
+        buy_share=0.22,
+        elsewhere_share=0.15,
+    )
+    return msgspec.structs.replace(scenario, behaviour=crush)
+
+
+def calm(scenario: Scenario) -> Scenario:
+    """Return the scenario with about sixty shoppers an hour who take their time."""
+    steady = Behaviour(shoppers_per_h=60.0, actions_per_visit=2.0, browse_s=(10.0, 90.0))
+    return msgspec.structs.replace(scenario, behaviour=steady)
+
+
+BUILT_IN: Final = {
+    "default": "an ordinary hour at the pop-up store",
+    "busy": "three minutes with over sixty picks and ten sales",
+    "calm": "an hour with about sixty shoppers",
+}
+
+
+def built_in(name: str) -> Scenario:
+    """Return a scenario by name.
+
+    Raises:
+        ConfigError: no scenario has this name.
+    """
+    match name:
+        case "default":
+            return default()
+        case "busy":
+            return busy(default())
+        case "calm":
+            return calm(default())
+    raise ConfigError(f"scenario {name!r} is neither one of {', '.join(BUILT_IN)} nor a file")

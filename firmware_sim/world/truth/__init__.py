@@ -1,0 +1,1 @@
+"""What really happened and where everything really is: the yardstick for every sensing claim."""
