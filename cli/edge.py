@@ -1,0 +1,59 @@
+"""``shelfwise edge``: run the agent, or check its configuration."""
+
+import os
+from pathlib import Path
+
+import typer
+
+edge_app = typer.Typer(help="The edge agent on the Pi.", no_args_is_help=True)
+
+CONFIG = typer.Option(Path("edge.toml"), "--config", "-c", help="the agent's TOML file")
+
+
+@edge_app.command("run")
+def run(config: Path = CONFIG) -> None:
+    """Run the agent until Ctrl-C or SIGTERM.
+
+    Example: shelfwise edge run --config /etc/shelfwise/edge.toml
+    """
+    from edge.agent import run as run_agent
+    from edge.config import load_edge
+
+    run_agent(load_edge(config, os.environ))
+
+
+@edge_app.command("check")
+def check(config: Path = CONFIG) -> None:
+    """Check the configuration and say what the agent would do.
+
+    Example: shelfwise edge check --config edge.toml
+    """
+    from edge.config import load_edge
+
+    edge = load_edge(config, os.environ)
+    agent, broker = edge.config.agent, edge.config.broker
+    print(
+        f"agent {agent.id} of store {agent.store}, broker {broker.host}:{broker.port}, outbox {edge.outbox_path}"
+    )
+    for device in edge.devices:
+        settings = device.settings
+        where = settings.port or settings.topic
+        zones = ", ".join(edge.place.zones_of(settings.id)) or f"line {settings.line or '1'}"
+        print(f"  {settings.id}: {device.spec.title} on {where} → {zones}")
+
+
+@edge_app.command("outbox")
+def outbox(config: Path = CONFIG) -> None:
+    """Say what waits in the outbox and which device inputs were refused.
+
+    Example: shelfwise edge outbox --config edge.toml
+    """
+    from edge.config import load_edge
+    from edge.outbox import Outbox
+
+    edge = load_edge(config, os.environ)
+    box = Outbox(edge.outbox_path, agent=edge.config.agent.id, bounds=edge.config.outbox)
+    print(f"stream {box.stream}: {box.waiting} observations without receipt, next number {box.next_seq}")
+    for at, device, reason, raw in box.dead_letters()[-20:]:
+        print(f"  {at} {device} {reason} {raw[:24].hex().upper()}")
+    box.close()

@@ -1,0 +1,207 @@
+"""The edge agent's configuration: one TOML file, read once into frozen Structs.
+
+Unknown keys, missing keys and wrong types are ConfigErrors that name file, key and what was expected.
+Only secrets and addresses come from the environment: SHELFWISE_BROKER_HOST, SHELFWISE_BROKER_PORT and
+SHELFWISE_BROKER_PASSWORD.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from contract.errors import ConfigError, MessageError
+from contract.ids import Slug, parse_slug
+from contract.settings import read_settings
+from edge.drivers import driver
+from edge.model import DriverSpec, Place, Tray
+from edge.outbox import Bounds
+from edge.sensing.presence import PresenceSettings
+from edge.sensing.weight import WeightSettings
+from edge.uplink import BrokerSettings
+
+
+class TraySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What lies on a scale's plate, and where the plate is."""
+
+    zone: Slug
+    sku: str | None = None
+    unit_weight_g: float | None = None
+
+
+class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One device.
+
+    Attributes:
+        id: device id.
+        driver: driver name, one of edge/drivers.
+        transport: the kind of line.
+        port: serial port, best by id (``/dev/serial/by-id/…``).
+        baud: line rate, 0 for the driver's own.
+        topic: MQTT topic filter of the device's reports.
+        settings: the driver's settings.
+        antennas: antenna number → zone.
+        tray: for a scale.
+        line: name of a people counter's line, for example ``door``; else as the counter says.
+    """
+
+    id: Slug
+    driver: str
+    transport: Literal["serial", "mqtt"]
+    port: str = ""
+    baud: int = 0
+    topic: str = ""
+    settings: dict[str, Any] = {}
+    antennas: dict[str, Slug] = {}
+    tray: TraySettings | None = None
+    line: str = ""
+
+
+class AgentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who this agent is.
+
+    Attributes:
+        id: agent id.
+        store: store id.
+        outbox: path of the outbox file, relative to the configuration file.
+        window: observations that may be under way without a receipt.
+    """
+
+    id: Slug
+    store: Slug
+    outbox: str = "outbox.db"
+    window: int = 5_000
+
+
+class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    agent: AgentSettings
+    devices: tuple[DeviceSettings, ...]
+    broker: BrokerSettings = BrokerSettings()
+    device_broker: BrokerSettings | None = None
+    outbox: Bounds = Bounds()
+    presence: PresenceSettings = PresenceSettings()
+    weight: WeightSettings = WeightSettings()
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A configured device with its driver's declaration and checked settings."""
+
+    settings: DeviceSettings
+    spec: DriverSpec[Any]
+    driver_settings: Any
+
+
+class Edge(msgspec.Struct, frozen=True):
+    """Everything the agent needs, checked."""
+
+    config: EdgeConfig
+    devices: tuple[Device, ...]
+    place: Place
+    outbox_path: Path
+    password: str
+
+
+def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
+    """Read and check the configuration file.
+
+    Raises:
+        ConfigError: one sentence naming file, key and what was expected.
+    """
+    config = read_settings(EdgeConfig, _parse(path), file=path.name, section="")
+    broker = config.broker
+    if host := environment.get("SHELFWISE_BROKER_HOST"):
+        broker = msgspec.structs.replace(broker, host=host)
+    if port := environment.get("SHELFWISE_BROKER_PORT"):
+        if not port.isdigit():
+            raise ConfigError(
+                f"environment variable SHELFWISE_BROKER_PORT is {port!r}; expected a port number"
+            )
+        broker = msgspec.structs.replace(broker, port=int(port))
+    config = msgspec.structs.replace(config, broker=broker)
+    devices = tuple(_device(settings, path.name) for settings in config.devices)
+    _no_twice([device.settings.id for device in devices], f"{path.name}: device id")
+    return Edge(
+        config=config,
+        devices=devices,
+        place=_place(devices, path.name),
+        outbox_path=path.parent / config.agent.outbox,
+        password=environment.get("SHELFWISE_BROKER_PASSWORD", ""),
+    )
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}; expected the edge agent's TOML file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path.name} is not valid TOML: {error}") from error
+
+
+def _device(settings: DeviceSettings, file: str) -> Device:
+    where = f"{file}: device {settings.id!r}"
+    spec = driver(settings.driver, where=where)
+    if settings.transport not in spec.transports:
+        raise ConfigError(
+            f"{where}: transport {settings.transport!r} does not fit driver {spec.name!r}; expected {' or '.join(spec.transports)}"
+        )
+    if settings.transport == "serial" and not settings.port:
+        raise ConfigError(
+            f"{where}: key 'port' is missing; expected the serial port, for example '/dev/serial/by-id/…'"
+        )
+    if settings.transport == "mqtt" and not settings.topic:
+        raise ConfigError(f"{where}: key 'topic' is missing; expected the MQTT topic of the device's reports")
+    if spec.kind == "rfid" and not settings.antennas:
+        raise ConfigError(
+            f"{where}: table 'antennas' is missing; expected antenna number = zone, for example 1 = \"shelf-a\""
+        )
+    if spec.kind == "scale" and settings.tray is None:
+        raise ConfigError(f"{where}: table 'tray' is missing; expected zone, sku and unit_weight_g")
+    if (
+        settings.tray is not None
+        and settings.tray.unit_weight_g is not None
+        and settings.tray.unit_weight_g <= 0
+    ):
+        raise ConfigError(
+            f"{where}: key 'unit_weight_g' is {settings.tray.unit_weight_g}; expected a weight above 0"
+        )
+    checked = read_settings(
+        spec.settings, settings.settings, file=file, section=f"devices.{settings.id}.settings"
+    )
+    return Device(settings, spec, checked)
+
+
+def _place(devices: tuple[Device, ...], file: str) -> Place:
+    zones: dict[tuple[str, int], str] = {}
+    for device in devices:
+        for antenna, zone in device.settings.antennas.items():
+            if not antenna.isdigit() or int(antenna) < 1:
+                raise ConfigError(
+                    f"{file}: device {device.settings.id!r}: antenna {antenna!r} is not a number from 1 up"
+                )
+            try:
+                zones[(device.settings.id, int(antenna))] = parse_slug("zone", zone)
+            except MessageError as error:
+                raise ConfigError(f"{file}: device {device.settings.id!r}: {error}") from error
+    return Place(
+        zones=zones,
+        trays={
+            device.settings.id: Tray(
+                device.settings.tray.zone, device.settings.tray.sku, device.settings.tray.unit_weight_g
+            )
+            for device in devices
+            if device.settings.tray is not None
+        },
+        lines={device.settings.id: device.settings.line for device in devices if device.settings.line},
+        silent_after_ms={device.settings.id: device.spec.silent_after_ms for device in devices},
+    )
+
+
+def _no_twice(names: list[str], what: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"{what} {name!r} is used twice; every device needs its own")

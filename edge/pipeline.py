@@ -1,0 +1,175 @@
+"""One pass through the edge without I/O of its own: bytes → reads → observations → outbox.
+
+The pipeline owns the drivers and the sensing states; whoever calls it owns the lines and the clock, so
+that a simulated hour runs through the same code as a shop. :meth:`Pipeline.sense` folds what was read;
+:meth:`Pipeline.save` stores the observations together with the states that led to them.
+"""
+
+import logging
+from typing import Final
+
+import msgspec
+
+from contract.errors import LinkError
+from contract.messages import AnyAction, AnyObservation
+from edge.config import Edge
+from edge.model import Driver, Read, RejectRead, StatusRead
+from edge.outbox import TELEMETRY, Outbox
+from edge.sensing.footfall import FootfallState, sense_footfall
+from edge.sensing.health import HealthState, restart_health, sense_health
+from edge.sensing.presence import PresenceState, restart_presence, sense_presence
+from edge.sensing.weight import WeightState, sense_weight
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_MS: Final = 5_000
+"""A quiet shop is checkpointed this often, so that a crash is dated to within five seconds."""
+
+MAX_REJECTS_PER_PASS: Final = 2_000
+MAX_UNSAVED: Final = 50_000
+
+
+class SensingState(msgspec.Struct, frozen=True):
+    """The states of all stages; what a checkpoint holds."""
+
+    presence: PresenceState = PresenceState()
+    weight: WeightState = WeightState()
+    footfall: FootfallState = FootfallState()
+    health: HealthState = HealthState()
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What one pass wants stored."""
+
+    observations: tuple[AnyObservation, ...]
+    rejects: tuple[RejectRead, ...]
+    state: bytes | None
+
+
+class Pipeline:
+    """Drivers and sensing of one agent.
+
+    Args:
+        edge: checked configuration.
+        outbox: where the last checkpoint is; written only by :meth:`save`.
+    """
+
+    def __init__(self, edge: Edge, outbox: Outbox) -> None:
+        self._edge = edge
+        self._outbox = outbox
+        self._drivers: dict[str, Driver] = {
+            device.settings.id: device.spec.build(device.settings.id, device.driver_settings)
+            for device in edge.devices
+        }
+        self._reads: list[Read] = []
+        self._unsaved: list[AnyObservation] = []
+        self._saved_at = 0
+        self._encoder = msgspec.msgpack.Encoder()
+        self._state = self._restore()
+
+    def _restore(self) -> SensingState:
+        stored = self._outbox.checkpoint("sensing")
+        if stored is None:
+            return SensingState()
+        try:
+            return msgspec.msgpack.decode(stored, type=SensingState)
+        except msgspec.MsgspecError as error:
+            log.error("event=checkpoint_unreadable error=%s effect=sensing_starts_anew", error)
+            return SensingState()
+
+    @property
+    def state(self) -> SensingState:
+        """The sensing states as they are now."""
+        return self._state
+
+    def start(self, now: int) -> None:
+        """The agent starts: the time since the last checkpoint was blind."""
+        health, blind = restart_health(self._state.health, now, place=self._edge.place)
+        self._state = msgspec.structs.replace(
+            self._state, health=health, presence=restart_presence(self._state.presence)
+        )
+        self._unsaved.extend(blind)
+
+    def line_opened(self, device: str, now: int) -> None:
+        """A device's line is open."""
+        self._drivers[device].connected(now)
+        self._reads.append(StatusRead(device=device, at=now, what="line_open"))
+
+    def line_closed(self, device: str, now: int, why: str) -> None:
+        """A device's line went away."""
+        self._reads.extend(self._drivers[device].disconnected(now))
+        self._reads.append(StatusRead(device=device, at=now, what="line_closed", detail=why[:200]))
+
+    def receive(self, device: str, data: bytes, now: int) -> None:
+        """Bytes or one payload from a device."""
+        self._reads.extend(self._drivers[device].receive(data, now))
+
+    def outgoing(self, device: str, now: int) -> bytes:
+        """Return what to write to a device now."""
+        return self._drivers[device].poll(now)
+
+    def act(self, device: str, action: AnyAction, now: int) -> str | None:
+        """Carry out a command; None when there is no such device, else the driver's answer."""
+        driver = self._drivers.get(device)
+        return None if driver is None else driver.act(action, now)
+
+    def report(self, observation: AnyObservation) -> None:
+        """Add an observation of the agent about itself."""
+        self._unsaved.append(observation)
+
+    def sense(self, now: int, *, suspect: bool = False) -> Batch | None:
+        """Fold everything read so far; return what must be stored, None for nothing.
+
+        Args:
+            now: ms.
+            suspect: the clock is not trusted; observations say so.
+        """
+        reads, self._reads = self._reads, []
+        place, config, state = self._edge.place, self._edge.config, self._state
+        presence, tags = sense_presence(state.presence, reads, now, place=place, settings=config.presence)
+        weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
+        footfall, people = sense_footfall(state.footfall, reads, now, place=place)
+        health, news = sense_health(state.health, reads, now, place=place)
+        self._state = SensingState(presence, weight, footfall, health)
+        fresh: list[AnyObservation] = [*tags, *steps, *people, *news]
+        if suspect:
+            fresh = [msgspec.structs.replace(observation, suspect=True) for observation in fresh]
+        self._unsaved.extend(fresh)
+        self._bound_memory()
+        rejects = tuple(read for read in reads if isinstance(read, RejectRead))[:MAX_REJECTS_PER_PASS]
+        if not self._unsaved and not rejects and now - self._saved_at < CHECKPOINT_MS:
+            return None
+        return Batch(tuple(self._unsaved), rejects, self._encoder.encode(self._state))
+
+    def _bound_memory(self) -> None:
+        """While the disk refuses, facts wait in memory; telemetry makes room for them first."""
+        if len(self._unsaved) > MAX_UNSAVED:
+            facts: list[AnyObservation] = [item for item in self._unsaved if type(item) not in TELEMETRY][
+                -MAX_UNSAVED:
+            ]
+            log.error("event=memory_full dropped=%d", len(self._unsaved) - len(facts))
+            self._unsaved = facts
+
+    def save(self, batch: Batch, now: int) -> int:
+        """Store a batch durably; returns how many observations were stored.
+
+        On a full or failing disk nothing is stored, the observations wait for the next call, and
+        LinkError says why.
+        """
+        checkpoints = {} if batch.state is None else {"sensing": batch.state}
+        self._outbox.commit(batch.observations, checkpoints)
+        del self._unsaved[: len(batch.observations)]
+        self._saved_at = now
+        self._outbox.park(batch.rejects)
+        return len(batch.observations)
+
+    def tick(self, now: int, *, suspect: bool = False) -> int:
+        """Sense and save in one go; returns how many observations were stored."""
+        batch = self.sense(now, suspect=suspect)
+        if batch is None:
+            return 0
+        try:
+            return self.save(batch, now)
+        except LinkError as error:
+            log.error("event=outbox_write_failed waiting=%d error=%s", len(self._unsaved), error)
+            return 0

@@ -1,0 +1,1 @@
+"""Open the line and hand its bytes over; know nothing of what they mean."""

@@ -1,0 +1,122 @@
+"""A serial line: one thread that reads and hands over, and does nothing else.
+
+A port that goes away (unplugged, USB reset) is opened again with back-off. ``write`` may be called from
+any thread; what is written while the port is closed is dropped, as on a real line.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import serial
+
+from contract.errors import LinkError
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY_S: Final = 0.5
+MAX_RETRY_S: Final = 10.0
+
+
+class SerialLine:
+    """See the module's opening paragraph.
+
+    Args:
+        name: device id, for logs.
+        port: device path.
+        baud: line rate, 8 data bits, no parity, one stop bit.
+        on_open: called when the port is open.
+        on_close: called with the reason when it went away.
+        on_bytes: called with what arrived. All three are called on the line's thread.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        port: str,
+        baud: int,
+        *,
+        on_open: Callable[[], None],
+        on_close: Callable[[str], None],
+        on_bytes: Callable[[bytes], None],
+    ) -> None:
+        self._name = name
+        self._port_name = port
+        self._baud = baud
+        self._on_open = on_open
+        self._on_close = on_close
+        self._on_bytes = on_bytes
+        self._stopping = threading.Event()
+        self._port: serial.Serial | None = None
+        self._thread = threading.Thread(target=self._run, name=f"serial-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Open the port and keep it open."""
+        self._thread.start()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; dropped while the port is closed."""
+        port = self._port
+        if port is None or not data:
+            return
+        try:
+            port.write(data)
+        except (serial.SerialException, OSError) as error:
+            log.debug("event=write_dropped device=%s error=%s", self._name, error)
+
+    def stop(self) -> None:
+        """Close the port and end the thread."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=3)
+
+    def _run(self) -> None:
+        retry_s = FIRST_RETRY_S
+        failing = False
+        while not self._stopping.is_set():
+            try:
+                port = self._open()
+            except LinkError as error:
+                if not failing:
+                    log.warning("event=port_down device=%s error=%s", self._name, error)
+                    self._on_close(str(error))
+                failing = True
+                self._stopping.wait(retry_s)
+                retry_s = min(retry_s * 2, MAX_RETRY_S)
+                continue
+            log.info("event=port_up device=%s port=%s baud=%d", self._name, self._port_name, self._baud)
+            failing, retry_s = False, FIRST_RETRY_S
+            self._port = port
+            self._on_open()
+            why = self._read(port)
+            self._port = None
+            port.close()
+            if not self._stopping.is_set():
+                log.warning("event=port_lost device=%s error=%s", self._name, why)
+                self._on_close(why)
+                self._stopping.wait(retry_s)
+
+    def _open(self) -> serial.Serial:
+        try:
+            port = serial.Serial(
+                None, self._baud, timeout=0.2, write_timeout=1.0, exclusive=True, dsrdtr=False, rtscts=False
+            )
+            # An Arduino resets when DTR is raised on opening.
+            port.dtr = False
+            port.port = self._port_name
+            port.open()
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise LinkError(f"serial port {self._port_name} cannot be opened: {error}") from error
+        return port
+
+    def _read(self, port: serial.Serial) -> str:
+        """Hand bytes over until the port fails or stop is called; returns why."""
+        while not self._stopping.is_set():
+            try:
+                received = port.read(max(1, port.in_waiting))
+            except (serial.SerialException, OSError, TypeError) as error:
+                return f"serial port {self._port_name} went away: {error}"
+            if received:
+                self._on_bytes(received)
+        return "stopped"

@@ -1,0 +1,176 @@
+"""Presence: what a shelf reader hears becomes arrived, picked up, put back, moved, and nothing else."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contract.messages import TagArrived, TagMoved, TagPickedUp, TagPutBack
+from edge.model import Place, RejectRead, StatusRead, TagRead
+from edge.sensing.presence import PresenceSettings, PresenceState, restart_presence, sense_presence
+
+RING = "30751FEB705C5904E3D50D70"
+OTHER = "30751FEB705C5904E3D50D71"
+PLACE = Place(
+    zones={("r1", 1): "shelf-a", ("r1", 2): "shelf-b"},
+    trays={},
+    lines={},
+    silent_after_ms={"r1": 10_000},
+)
+START = 1_800_000_000_000
+
+
+class Bench:
+    """Drives the stage second by second with scripted reads."""
+
+    def __init__(self):
+        self.state = PresenceState()
+        self.now = START
+        self.seen = []
+
+    def run(self, seconds, *, tags=(), alive=True):
+        """tags: (epc, antenna, rssi). Each is read twice a second, the reader says so even when there is none."""
+        for _ in range(seconds * 2):
+            self.now += 500
+            reads = [TagRead(device="r1", at=self.now, epc=e, antenna=a, rssi_dbm=r) for e, a, r in tags]
+            if alive:
+                reads.append(StatusRead(device="r1", at=self.now, what="alive"))
+            self.step(reads)
+        return self
+
+    def step(self, reads):
+        self.state, observations = sense_presence(
+            self.state, reads, self.now, place=PLACE, settings=PresenceSettings()
+        )
+        self.seen += observations
+
+    def kinds(self):
+        return [type(o) for o in self.seen]
+
+
+@pytest.fixture
+def bench():
+    return Bench()
+
+
+def test_a_tag_that_is_heard_arrives_once(bench):
+    bench.run(60, tags=[(RING, 1, -50.0)])
+    assert bench.kinds() == [TagArrived]
+    assert (bench.seen[0].epc, bench.seen[0].zone) == (RING, "shelf-a")
+    assert bench.seen[0].at == START + 500
+
+
+def test_one_read_alone_is_a_ghost(bench):
+    bench.run(1, tags=[])
+    bench.step([TagRead(device="r1", at=bench.now, epc=RING, antenna=1, rssi_dbm=-50)])
+    bench.run(30)
+    assert bench.seen == []
+    assert bench.state.tags == {}
+
+
+def test_picked_up_and_put_back_carry_the_time_it_was_away(bench):
+    bench.run(10, tags=[(RING, 1, -50.0)])
+    left = bench.now
+    bench.run(20)
+    back = bench.now + 500
+    bench.run(10, tags=[(RING, 2, -50.0)])
+    assert bench.kinds() == [TagArrived, TagPickedUp, TagPutBack]
+    assert bench.seen[1].at == left
+    put = bench.seen[2]
+    assert (put.zone, put.from_zone, put.picked_at, put.at) == ("shelf-b", "shelf-a", left, back)
+
+
+def test_a_reader_that_says_nothing_makes_nothing_depart(bench):
+    bench.run(10, tags=[(RING, 1, -50.0)])
+    bench.run(600, alive=False)
+    assert bench.kinds() == [TagArrived]
+
+
+def test_rejects_and_an_open_line_are_no_sign_of_life(bench):
+    bench.run(10, tags=[(RING, 1, -50.0)])
+    for _ in range(600):
+        bench.now += 500
+        bench.step(
+            [
+                RejectRead(device="r1", at=bench.now, reason="noise", raw=b"x"),
+                StatusRead(device="r1", at=bench.now, what="line_open"),
+            ]
+        )
+    assert bench.kinds() == [TagArrived]
+
+
+def test_a_neighbour_that_is_louder_for_a_moment_takes_nothing(bench):
+    bench.run(10, tags=[(RING, 1, -55.0)])
+    bench.run(2, tags=[(RING, 1, -58.0), (RING, 2, -50.0)])
+    bench.run(10, tags=[(RING, 1, -55.0)])
+    assert bench.kinds() == [TagArrived]
+
+
+def test_a_tag_that_stays_louder_elsewhere_has_moved(bench):
+    bench.run(10, tags=[(RING, 1, -50.0)])
+    bench.run(15, tags=[(RING, 1, -68.0), (RING, 2, -50.0)])
+    assert bench.kinds() == [TagArrived, TagMoved]
+    assert (bench.seen[1].from_zone, bench.seen[1].zone) == ("shelf-a", "shelf-b")
+
+
+def test_a_blocked_tag_heard_faintly_by_the_neighbour_stays(bench):
+    bench.run(10, tags=[(RING, 1, -50.0)])
+    bench.run(12, tags=[(RING, 2, -70.0)])
+    bench.run(5, tags=[(RING, 1, -50.0)])
+    assert bench.kinds() == [TagArrived]
+
+
+def test_after_a_restart_from_the_checkpoint_no_tag_arrives_twice_or_leaves(bench):
+    bench.run(30, tags=[(RING, 1, -50.0), (OTHER, 2, -52.0)])
+    stored = msgspec.msgpack.encode(bench.state)
+    again = Bench()
+    again.now = bench.now + 3_600_000
+    again.state = restart_presence(msgspec.msgpack.decode(stored, type=PresenceState))
+    again.run(30, tags=[(RING, 1, -50.0), (OTHER, 2, -52.0)])
+    assert again.seen == []
+
+
+def test_a_tag_taken_while_the_agent_was_down_is_noticed_afterwards(bench):
+    bench.run(30, tags=[(RING, 1, -50.0), (OTHER, 1, -52.0)])
+    bench.now += 600_000
+    bench.state = restart_presence(bench.state)
+    bench.run(30, tags=[(OTHER, 1, -52.0)])
+    assert bench.kinds()[2:] == [TagPickedUp]
+    assert bench.seen[-1].epc == RING
+
+
+def test_an_antenna_without_a_zone_places_nothing(bench):
+    bench.run(20, tags=[(RING, 7, -40.0)])
+    assert bench.seen == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    script=st.lists(st.tuples(st.integers(1, 25), st.sampled_from([None, 1, 2]), st.booleans()), max_size=12)
+)
+def test_every_story_alternates_between_in_a_zone_and_not(script):
+    bench = Bench()
+    for seconds, antenna, alive in script:
+        bench.run(seconds, tags=[] if antenna is None else [(RING, antenna, -50.0)], alive=alive)
+    zone = None
+    for o in bench.seen:
+        if isinstance(o, TagArrived | TagPutBack):
+            assert zone is None
+            zone = o.zone
+        elif isinstance(o, TagMoved):
+            assert zone == o.from_zone != o.zone
+            zone = o.zone
+        else:
+            assert isinstance(o, TagPickedUp)
+            assert zone == o.zone
+            zone = None
+    times = [o.at for o in bench.seen]
+    assert times == sorted(times)
+
+
+def test_a_reader_that_was_told_to_stop_makes_nothing_depart(bench):
+    bench.run(10, tags=[(RING, 1, -50.0)])
+    for _ in range(100):
+        bench.now += 500
+        bench.step([StatusRead(device="r1", at=bench.now, what="stopped")])
+    assert bench.kinds() == [TagArrived]

@@ -1,0 +1,117 @@
+"""Configuration: a wrong key, a missing port or a wrong type is one sentence that names file, key and expectation."""
+
+import pytest
+
+from contract.errors import ConfigError
+from edge.config import load_edge
+
+GOOD = """
+[agent]
+id = "pi-1"
+store = "popup-1"
+
+[[devices]]
+id = "reader-1"
+driver = "m100"
+transport = "serial"
+port = "/dev/serial/by-id/reader"
+settings = { region = "cn900" }
+antennas = { 1 = "shelf-a" }
+
+[[devices]]
+id = "scale-1"
+driver = "mt_sics"
+transport = "serial"
+port = "/dev/serial/by-id/scale"
+tray = { zone = "tray-1", sku = "beads", unit_weight_g = 8.4 }
+
+[[devices]]
+id = "reader-2"
+driver = "impinj_r700"
+transport = "mqtt"
+topic = "readers/r2"
+antennas = { 1 = "shelf-b", 2 = "shelf-c" }
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(text, environment=None):
+        path = tmp_path / "edge.toml"
+        path.write_text(text, encoding="utf-8")
+        return load_edge(path, environment or {})
+
+    return load
+
+
+def test_a_good_file_becomes_devices_and_places(load, tmp_path):
+    edge = load(
+        GOOD,
+        {
+            "SHELFWISE_BROKER_PORT": "2883",
+            "SHELFWISE_BROKER_HOST": "hub.local",
+            "SHELFWISE_BROKER_PASSWORD": "s",
+        },
+    )
+    assert edge.place.zones == {
+        ("reader-1", 1): "shelf-a",
+        ("reader-2", 1): "shelf-b",
+        ("reader-2", 2): "shelf-c",
+    }
+    assert edge.place.zones_of("scale-1") == ("tray-1",)
+    assert edge.place.trays["scale-1"].unit_weight_g == 8.4
+    assert (edge.config.broker.host, edge.config.broker.port, edge.password) == ("hub.local", 2883, "s")
+    assert edge.outbox_path == tmp_path / "outbox.db"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('store = "popup-1"', 'store = "popup-1"\noutbx = "x"', ["edge.toml", "outbx", "outbox"]),
+        ('store = "popup-1"', "", ["edge.toml", "store", "missing"]),
+        ('store = "popup-1"', "store = 7", ["edge.toml", "store", "str"]),
+        ('store = "popup-1"', 'store = "Pop Up"', ["edge.toml", "store"]),
+        (
+            'port = "/dev/serial/by-id/reader"',
+            "",
+            ["edge.toml", "reader-1", "port", "missing", "/dev/serial/by-id"],
+        ),
+        ('driver = "m100"', 'driver = "m1000"', ["edge.toml", "reader-1", "m1000", "m100"]),
+        ('transport = "mqtt"', 'transport = "serial"', ["edge.toml", "reader-2", "transport", "mqtt"]),
+        ('topic = "readers/r2"', "", ["edge.toml", "reader-2", "topic"]),
+        (
+            'settings = { region = "cn900" }',
+            'settings = { regoin = "cn900" }',
+            ["edge.toml", "regoin", "region"],
+        ),
+        (
+            'settings = { region = "cn900" }',
+            'settings = { region = "mars" }',
+            ["edge.toml", "region", "mars"],
+        ),
+        ('antennas = { 1 = "shelf-a" }', "", ["edge.toml", "reader-1", "antennas"]),
+        ('antennas = { 1 = "shelf-a" }', 'antennas = { one = "shelf-a" }', ["edge.toml", "reader-1", "one"]),
+        ("unit_weight_g = 8.4", "unit_weight_g = 0", ["edge.toml", "scale-1", "unit_weight_g"]),
+        ("unit_weight_g = 8.4", 'unit_weight_g = "8.4"', ["edge.toml", "unit_weight_g", "float"]),
+        ('id = "scale-1"', 'id = "reader-1"', ["edge.toml", "reader-1", "twice"]),
+        ("[agent]", "[agent", ["edge.toml", "TOML"]),
+    ],
+)
+def test_a_fault_is_one_sentence_that_names_file_key_and_expectation(load, old, new, said):
+    assert old in GOOD
+    with pytest.raises(ConfigError) as caught:
+        load(GOOD.replace(old, new, 1))
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    for word in said:
+        assert word in sentence
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml"):
+        load_edge(tmp_path / "nowhere.toml", {})
+
+
+def test_a_port_in_the_environment_must_be_a_number(load):
+    with pytest.raises(ConfigError, match="SHELFWISE_BROKER_PORT"):
+        load(GOOD, {"SHELFWISE_BROKER_PORT": "mqtt"})

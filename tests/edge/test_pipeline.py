@@ -1,0 +1,158 @@
+"""The pipeline: bytes of all devices become stored observations; a restart repeats nothing and tells what was not seen."""
+
+import pytest
+
+from contract.messages import (
+    Blind,
+    PeopleCounted,
+    SetRegion,
+    TagArrived,
+    TagPickedUp,
+    WeightChanged,
+    decode_observation,
+)
+from edge.config import load_edge
+from edge.outbox import Outbox
+from edge.pipeline import Pipeline
+
+START = 1_800_000_000_000
+TAG = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")
+NO_TAG = bytes.fromhex("BB01FF000115167E")
+R700 = b'{"timestamp":"2026-11-22T08:00:00Z","eventType":"tagInventory","tagInventoryEvent":{"epcHex":"E28011606000020400000001","antennaPort":2,"peakRssiCdbm":-5000}}'
+
+CONFIG = """
+[agent]
+id = "pi-1"
+store = "popup-1"
+[[devices]]
+id = "reader-1"
+driver = "m100"
+transport = "serial"
+port = "/dev/null"
+settings = { region = "cn900" }
+antennas = { 1 = "window" }
+[[devices]]
+id = "r700"
+driver = "impinj_r700"
+transport = "mqtt"
+topic = "r"
+antennas = { 2 = "shelf-b" }
+[[devices]]
+id = "scale-1"
+driver = "mt_sics"
+transport = "serial"
+port = "/dev/null"
+tray = { zone = "tray-1", sku = "beads", unit_weight_g = 8.4 }
+[[devices]]
+id = "door"
+driver = "terabee"
+transport = "serial"
+port = "/dev/null"
+"""
+
+
+class Shop:
+    def __init__(self, folder):
+        (folder / "edge.toml").write_text(CONFIG, encoding="utf-8")
+        self.folder, self.now = folder, START
+        self.start()
+
+    def start(self):
+        edge = load_edge(self.folder / "edge.toml", {})
+        self.outbox = Outbox(edge.outbox_path, agent="pi-1")
+        self.pipeline = Pipeline(edge, self.outbox)
+        self.pipeline.start(self.now)
+        for device in ("reader-1", "r700", "scale-1", "door"):
+            self.pipeline.line_opened(device, self.now)
+
+    def run(self, seconds, *, tag=True, units=40):
+        for _ in range(seconds * 4):
+            self.now += 250
+            self.pipeline.receive("reader-1", TAG if tag else NO_TAG, self.now)
+            self.pipeline.receive("r700", R700, self.now)
+            self.pipeline.receive("scale-1", f"S S {units * 8.4:10.2f} g\r\n".encode(), self.now)
+            self.pipeline.tick(self.now)
+        return self
+
+    def crash_and_start(self, after_s):
+        self.outbox.close()
+        self.now += after_s * 1000
+        self.start()
+
+    def of(self, kind):
+        lines = [line for parcel in self.outbox.parcels(0, 10_000) for line in parcel.lines]
+        return [o for line in lines if isinstance(o := decode_observation(line), kind)]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    shop = Shop(tmp_path)
+    yield shop
+    shop.outbox.close()
+
+
+def test_every_device_leads_to_observations(shop):
+    shop.run(10).run(15, tag=False, units=39)
+    assert {o.epc: o.zone for o in shop.of(TagArrived)} == {
+        "30751FEB705C5904E3D50D70": "window",
+        "E28011606000020400000001": "shelf-b",
+    }
+    assert [o.zone for o in shop.of(TagPickedUp)] == ["window"]
+    assert [(o.units, o.delta_units) for o in shop.of(WeightChanged)] == [(40, 0), (39, -1)]
+
+
+def test_after_a_crash_no_tag_arrives_twice_and_the_time_between_was_blind(shop):
+    shop.run(20)
+    down_at = shop.now
+    shop.crash_and_start(after_s=120)
+    shop.run(20)
+    assert len(shop.of(TagArrived)) == 2
+    assert len(shop.of(WeightChanged)) == 1
+    blind = [o for o in shop.of(Blind) if o.reason == "agent_down"]
+    assert {o.device for o in blind} == {"reader-1", "r700", "scale-1", "door"}
+    for span in blind:
+        assert span.at == down_at + 120_000
+    assert max(o.since for o in blind) >= down_at - 5_250
+
+
+def test_people_who_came_while_the_agent_was_down_are_counted(shop):
+    from contract.wire.terabee import Count, encode
+
+    def count(entered, left):
+        return encode(Count(entered=entered, left=left, balance=entered - left))
+
+    shop.pipeline.receive("door", count(10, 8), shop.now)
+    shop.run(2)
+    shop.crash_and_start(after_s=60)
+    shop.pipeline.receive("door", count(13, 9), shop.now)
+    shop.run(2)
+    assert [(o.entered, o.left) for o in shop.of(PeopleCounted)] == [(3, 1)]
+
+
+def test_a_command_reaches_its_device_and_an_unknown_device_is_told(shop):
+    assert shop.pipeline.act("reader-1", SetRegion(region="eu"), shop.now) == ""
+    assert "does not know" in shop.pipeline.act("door", SetRegion(region="eu"), shop.now)
+    assert shop.pipeline.act("nobody", SetRegion(region="eu"), shop.now) is None
+
+
+def test_a_suspect_clock_marks_what_it_dated(shop):
+    for _ in range(20):
+        shop.now += 250
+        shop.pipeline.receive("reader-1", TAG, shop.now)
+        shop.pipeline.tick(shop.now, suspect=True)
+    assert shop.of(TagArrived)[0].suspect
+
+
+def test_while_the_disk_is_full_observations_wait_and_are_stored_later(shop):
+    shop.run(2)
+    pages = shop.outbox._connection.execute("PRAGMA page_count").fetchone()[0]
+    shop.outbox._connection.execute(f"PRAGMA max_page_count = {pages}")
+    before = len(shop.of(TagArrived))
+    for _ in range(60):
+        shop.now += 60_000
+        shop.pipeline.tick(shop.now)
+    shop.outbox._connection.execute("PRAGMA max_page_count = 1000000")
+    shop.run(5)
+    assert len(shop.of(TagArrived)) >= max(before, 2)
+    numbers = [seq for p in shop.outbox.parcels(0, 100_000) for seq in range(p.first_seq, p.last_seq + 1)]
+    assert numbers == list(range(1, shop.outbox.next_seq))
