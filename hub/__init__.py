@@ -1,0 +1,1 @@
+"""The hub in the back room: observations become facts, plans and answers."""

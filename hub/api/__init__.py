@@ -1,0 +1,1 @@
+"""HTTP: routers, and errors to status in one table."""

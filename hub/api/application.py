@@ -1,0 +1,22 @@
+"""The FastAPI application: every router under one error shape."""
+
+from fastapi import FastAPI
+
+from hub.api import commerce, errors, events, health, orders, overview, stock, visits
+from hub.api.context import HubContext
+
+VERSION = "0.1.0"
+
+
+def create_application(context: HubContext) -> FastAPI:
+    """Return the application around a hub."""
+    app = FastAPI(
+        title="Shelfwise hub",
+        version=VERSION,
+        summary="On-hand, try-ons, footfall and explained orders of smart-shelf stores.",
+    )
+    app.state.context = context
+    errors.install(app)
+    for module in (stock, visits, commerce, orders, overview, events, health):
+        app.include_router(module.router)
+    return app

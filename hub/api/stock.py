@@ -1,0 +1,109 @@
+"""Stock: on-hand per SKU and zone, and the items behind it."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from hub.api.context import Hub
+from hub.api.errors import responses
+from hub.services import stock as service
+
+router = APIRouter(prefix="/v1/stores/{store}", tags=["stock"])
+
+
+class ZoneUnitsOut(BaseModel):
+    """Units in one zone."""
+
+    zone: str
+    units: int
+    uncertain: bool
+
+
+class StockLineOut(BaseModel):
+    """On-hand of one SKU; ``sku`` is null for items that nothing names."""
+
+    sku: str | None
+    name: str | None
+    name_zh: str | None
+    gtin: str | None
+    price: float | None
+    tagged: bool
+    mapped: bool
+    zones: list[ZoneUnitsOut]
+    unplaced: int
+    expected: int
+    total: int
+    received: int
+    sold: int
+    adjusted: int
+    uncertain: bool
+
+
+class StockOut(BaseModel):
+    """On-hand of a store at one ledger position."""
+
+    store: str
+    position: int = Field(description="ledger position the figures were read at")
+    as_of_ms: int
+    zone_states: dict[str, Literal["seen", "stale", "blind"]]
+    lines: list[StockLineOut]
+
+    model_config = {
+        "json_schema_extra": {
+            "example": {
+                "store": "popup-1",
+                "position": 4711,
+                "as_of_ms": 1_790_000_000_000,
+                "zone_states": {"shelf-a": "seen", "window": "blind"},
+                "lines": [
+                    {
+                        "sku": "ocean-heart", "name": "Ocean Heart", "name_zh": "海洋之心", "gtin": "06901234000016", "price": 299.0,
+                        "tagged": True, "mapped": True, "zones": [{"zone": "shelf-a", "units": 7, "uncertain": False}],
+                        "unplaced": 1, "expected": 0, "total": 8, "received": 0, "sold": 2, "adjusted": 0, "uncertain": False,
+                    }
+                ],
+            }
+        }
+    }  # fmt: skip
+
+
+@router.get("/stock", summary="On-hand per SKU and zone", responses=responses(404, 422, 503))
+async def get_stock(store: str, hub: Hub) -> StockOut:
+    """Return what is on hand, where, and which figures are uncertain because a zone cannot be seen."""
+    now = hub.clock()
+    found = await hub.read(
+        lambda connection: service.stock(connection, store, now, stale_after_ms=hub.stale_after_ms)
+    )
+    lines = []
+    for line in found.lines:
+        product = found.products.get(line.sku) if line.sku is not None else None
+        lines.append(
+            StockLineOut(
+                sku=line.sku,
+                name=product.name if product else None,
+                name_zh=product.name_zh if product else None,
+                gtin=product.gtin if product else None,
+                price=product.price if product else None,
+                tagged=line.tagged,
+                mapped=line.mapped,
+                zones=[
+                    ZoneUnitsOut(zone=zone.zone, units=zone.units, uncertain=zone.uncertain)
+                    for zone in line.zones
+                ],
+                unplaced=line.unplaced,
+                expected=line.expected,
+                total=line.total,
+                received=line.received,
+                sold=line.sold,
+                adjusted=line.adjusted,
+                uncertain=line.uncertain,
+            )
+        )
+    return StockOut(
+        store=store,
+        position=found.position,
+        as_of_ms=found.as_of_ms,
+        zone_states=dict(found.zone_states),
+        lines=lines,
+    )

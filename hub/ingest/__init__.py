@@ -1,0 +1,1 @@
+"""The way in: a source yields deliveries, the recorder commits them, receipts go out."""

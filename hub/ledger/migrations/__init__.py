@@ -1,0 +1,1 @@
+"""Schema versions of the ledger, run by Alembic from inside the installed package."""

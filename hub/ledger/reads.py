@@ -1,0 +1,344 @@
+"""Everything that is read from the ledger: functions of a connection that return plain rows.
+
+The same functions serve the API (SQLAlchemy's async engine, through :meth:`Reader.read`) and programs
+without a loop (:meth:`SyncReader.read`). One call is one snapshot: SQLite's WAL gives it, PostgreSQL
+reads with REPEATABLE READ.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection as Connection
+from sqlalchemy import Row, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from contract.epc import decode_epc
+from contract.errors import LedgerError, MessageError, NotFoundError
+from hub.ledger import tables as t
+from hub.ledger.engine import first_line, open_async_engine, open_read_engine
+from hub.model import Product, Store, Zone
+from hub.projections.devices import StateReport
+from hub.projections.on_hand import KnownItem, Movement, Tray
+
+T = TypeVar("T")
+_SGTIN_96: Final = "30"
+_SGTIN_SERIAL_DIGITS: Final = 9
+
+
+class Reader:
+    """Reads for a program with an asyncio loop."""
+
+    def __init__(self, database: str) -> None:
+        self._engine = open_async_engine(database)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run ``query`` in one snapshot.
+
+        Raises:
+            LedgerError: the database failed.
+        """
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(query)
+        except SQLAlchemyError as error:
+            raise LedgerError(f"the database cannot be read: {first_line(error)}") from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+
+class SyncReader:
+    """Reads for a program without a loop."""
+
+    def __init__(self, database: str) -> None:
+        self._engine = open_read_engine(database)
+
+    def read(self, query: Callable[[Connection], T]) -> T:
+        """Run ``query`` in one snapshot.
+
+        Raises:
+            LedgerError: the database failed.
+        """
+        try:
+            with self._engine.connect() as connection:
+                return query(connection)
+        except SQLAlchemyError as error:
+            raise LedgerError(f"the database cannot be read: {first_line(error)}") from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def position(connection: Connection) -> int:
+    """Return the position of the last event."""
+    return connection.scalar(select(func.max(t.events.c.position))) or 0
+
+
+def store(connection: Connection, name: str) -> Store:
+    """Return a store of the catalogue, or one with defaults for a store only its edges have named.
+
+    Raises:
+        NotFoundError: neither the catalogue nor any agent knows it.
+    """
+    row = connection.execute(select(t.stores).where(t.stores.c.store == name)).first()
+    if row is None:
+        known = connection.execute(select(t.streams.c.id).where(t.streams.c.store == name).limit(1)).first()
+        if known is None:
+            raise NotFoundError(
+                f"store {name!r} is not known: no store file names it and no agent has reported from it"
+            )
+        return Store(store=name)
+    c = t.zones.c
+    plan = connection.execute(select(t.zones).where(c.store == name).order_by(c.zone))
+    zones = tuple(
+        Zone(zone=z.zone, name=z.name, name_zh=z.name_zh, kind=z.kind, x=z.x, y=z.y, w=z.w, h=z.h)
+        for z in plan
+    )
+    return Store(
+        store=row.store, name=row.name, name_zh=row.name_zh, time_zone=row.time_zone, opens=row.opens, closes=row.closes,
+        currency=row.currency, zones=zones,
+    )  # fmt: skip
+
+
+def store_names(connection: Connection) -> list[str]:
+    """Return all stores that the catalogue or any agent has named."""
+    named = {row[0] for row in connection.execute(select(t.stores.c.store))}
+    return sorted(named | {row[0] for row in connection.execute(select(t.streams.c.store).distinct())})
+
+
+def products(connection: Connection) -> dict[str, Product]:
+    """Return the catalogue by SKU."""
+    names = [column.name for column in t.products.columns]
+    rows = connection.execute(select(t.products).order_by(t.products.c.sku))
+    return {row.sku: Product(**dict(zip(names, row, strict=True))) for row in rows}
+
+
+class Naming:
+    """Which SKU a code or an EPC means, as far as catalogue and bindings tell today.
+
+    A binding wins over the GTIN in the EPC. Decoding is by GTIN, not by EPC: the serial number's bits
+    are dropped first, so that a store's worth of tags costs one decoding per product.
+    """
+
+    def __init__(self, catalogue: dict[str, Product], bound: dict[str, str]) -> None:
+        self._catalogue = catalogue
+        self._bound = bound
+        self._by_gtin = {product.gtin.zfill(14): sku for sku, product in catalogue.items() if product.gtin}
+        self._sku_of_class: dict[str, str | None] = {}
+
+    def sku_of_code(self, code: str) -> str:
+        """Return the SKU for a SKU or GTIN, the code itself when nobody knows it."""
+        if code in self._catalogue:
+            return code
+        return self._by_gtin.get(code.zfill(14), code)
+
+    def sku_of_epc(self, epc: str) -> str | None:
+        """Return the SKU of a tag, None when nothing explains it."""
+        sku = self._bound.get(epc)
+        if sku is not None:
+            return sku
+        # The last 38 of SGTIN-96's bits are the serial: nine hex digits and two bits of the tenth.
+        if len(epc) != 24 or not epc.startswith(_SGTIN_96):
+            return self._sku_of_gtin(epc)
+        kind = epc[:14] + format(int(epc[14], 16) & 0xC, "X")
+        if kind not in self._sku_of_class:
+            self._sku_of_class[kind] = self._sku_of_gtin(kind + "0" * _SGTIN_SERIAL_DIGITS)
+        return self._sku_of_class[kind]
+
+    def _sku_of_gtin(self, epc: str) -> str | None:
+        try:
+            gtin = decode_epc(epc).gtin
+        except MessageError:
+            return None
+        return self._by_gtin.get(gtin) if gtin else None
+
+
+def naming(connection: Connection) -> Naming:
+    """Return the naming as of now."""
+    bound = {row.epc: row.sku for row in connection.execute(select(t.bindings))}
+    return Naming(products(connection), bound)
+
+
+def known_items(
+    connection: Connection, store_id: str, names: Naming, *, status: str | None = None
+) -> list[KnownItem]:
+    """Return the items of a store with the SKU each resolves to."""
+    c = t.items.c
+    query = select(c.epc, c.zone, c.status, c.picked_ms, c.first_seen_ms).where(c.store == store_id)
+    if status is not None:
+        query = query.where(c.status == status)
+    return [
+        KnownItem(epc, names.sku_of_epc(epc), zone, state, picked_ms, first_ms)
+        for epc, zone, state, picked_ms, first_ms in connection.execute(query)
+    ]
+
+
+def item_rows(connection: Connection, store_id: str) -> Sequence[Row[Any]]:
+    """Return the items of a store as stored, by EPC."""
+    c = t.items.c
+    return connection.execute(select(t.items).where(c.store == store_id).order_by(c.epc)).all()
+
+
+def tray_list(connection: Connection, store_id: str, names: Naming) -> list[Tray]:
+    """Return the trays of a store."""
+    c = t.trays.c
+    query = select(c.device, c.zone, c.sku, c.units, c.weight_g, c.anchor_units, c.anchor_ms).where(
+        c.store == store_id
+    )
+    rows = connection.execute(query.order_by(c.device))
+    return [Tray(d, z, names.sku_of_code(sku) if sku else None, *rest) for d, z, sku, *rest in rows]
+
+
+def movement_list(connection: Connection, store_id: str, names: Naming) -> list[Movement]:
+    """Return sales, goods received and adjustments of a store."""
+    c = t.movements.c
+    query = select(c.kind, c.code, c.quantity, c.at_ms, c.zone, c.epcs).where(c.store == store_id)
+    return [
+        Movement(kind, names.sku_of_code(code), quantity, at, zone, epcs)
+        for kind, code, quantity, at, zone, epcs in connection.execute(query.order_by(c.position))
+    ]
+
+
+def movement_rows(
+    connection: Connection, store_id: str, kind: str, *, since_ms: int = 0, until_ms: int | None = None
+) -> Sequence[Row[Any]]:
+    """Return movements of one kind in a span of time, oldest first."""
+    c = t.movements.c
+    query = select(t.movements).where(c.store == store_id, c.kind == kind, c.at_ms >= since_ms)
+    if until_ms is not None:
+        query = query.where(c.at_ms < until_ms)
+    return connection.execute(query.order_by(c.at_ms, c.position)).all()
+
+
+def movement(connection: Connection, store_id: str, kind: str, ref: str, line: int) -> Row[Any] | None:
+    """Return one movement by its name."""
+    c = t.movements.c
+    return connection.execute(
+        select(t.movements).where(c.store == store_id, c.kind == kind, c.ref == ref, c.line == line)
+    ).first()
+
+
+def state_reports(connection: Connection, store_id: str) -> list[StateReport]:
+    """Return the latest report of each device in each state."""
+    columns = [column for column in t.device_states.columns if column.name != "store"]
+    return [
+        StateReport(*row)
+        for row in connection.execute(select(*columns).where(t.device_states.c.store == store_id))
+    ]
+
+
+def heard(connection: Connection, store_id: str) -> dict[str, int]:
+    """Return stream → when it was last heard."""
+    c = t.streams.c
+    return {
+        row.stream: row.last_record_ms
+        for row in connection.execute(select(c.stream, c.last_record_ms).where(c.store == store_id))
+    }
+
+
+def rows_of(
+    connection: Connection,
+    table: str,
+    store_id: str | None,
+    *,
+    order: Sequence[str],
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """Return rows of one table, of one store or of all, newest first where ``order`` starts with ``-``."""
+    source = t.metadata.tables[table]
+    query = select(source)
+    if store_id is not None:
+        query = query.where(source.c.store == store_id)
+    for name in order:
+        column = source.c[name.lstrip("-")]
+        query = query.order_by(column.desc() if name.startswith("-") else column)
+    return [dict(row) for row in connection.execute(query.limit(limit)).mappings()]
+
+
+def as_dict(row: Row[Any]) -> dict[str, Any]:
+    """Return a row by column name."""
+    return row._asdict()
+
+
+def buckets(
+    connection: Connection, table: str, store_id: str, since_ms: int, until_ms: int
+) -> Sequence[Row[Any]]:
+    """Return rows of a bucketed table in a span of time, oldest first."""
+    source = t.metadata.tables[table]
+    c = source.c
+    query = select(source).where(c.store == store_id, c.bucket_ms >= since_ms, c.bucket_ms < until_ms)
+    return connection.execute(query.order_by(c.bucket_ms)).all()
+
+
+def try_on_rows(connection: Connection, store_id: str, since_ms: int, until_ms: int) -> Sequence[Row[Any]]:
+    """Return put-backs in a span of time with how each was judged."""
+    c = t.try_ons.c
+    query = select(t.try_ons).where(c.store == store_id, c.ended_ms >= since_ms, c.ended_ms < until_ms)
+    return connection.execute(query.order_by(c.ended_ms, c.stream, c.seq)).all()
+
+
+def events_after(connection: Connection, store_id: str, after: int, limit: int) -> list[Any]:
+    """Return events of a store that stand after a position, in commit order."""
+    e, s = t.events.c, t.streams.c
+    query = (
+        select(e.position, s.agent, s.stream, e.seq, e.kind, e.event_ms, e.record_ms, e.body)
+        .join(t.streams, s.id == e.stream_id)
+        .where(s.store == store_id, e.position > after)
+        .order_by(e.position)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def order(connection: Connection, order_id: str) -> Row[Any]:
+    """Return one order.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    row = connection.execute(select(t.orders).where(t.orders.c.order_id == order_id)).first()
+    if row is None:
+        raise NotFoundError(f"order {order_id!r} is not known")
+    return row
+
+
+def orders(connection: Connection, store_id: str, states: Iterable[str] = ()) -> Sequence[Row[Any]]:
+    """Return orders of a store, newest first."""
+    c = t.orders.c
+    query = select(t.orders).where(c.store == store_id)
+    wanted = list(states)
+    if wanted:
+        query = query.where(c.state.in_(wanted))
+    return connection.execute(query.order_by(c.decided_ms.desc(), c.order_id)).all()
+
+
+def decisions(
+    connection: Connection, store_id: str, *, sku: str | None, limit: int, before: int | None = None
+) -> Sequence[Row[Any]]:
+    """Return decisions of a store, newest first."""
+    c = t.decisions.c
+    query = select(t.decisions).where(c.store == store_id)
+    if sku is not None:
+        query = query.where(c.sku == sku)
+    if before is not None:
+        query = query.where(c.position < before)
+    return connection.execute(query.order_by(c.position.desc()).limit(limit)).all()
+
+
+def first_event_ms(connection: Connection, store_id: str) -> int | None:
+    """Return when the store first did anything the ledger knows of."""
+    heat, people, moves = t.heat.c, t.footfall.c, t.movements.c
+    firsts = [
+        connection.scalar(select(func.min(heat.bucket_ms)).where(heat.store == store_id)),
+        connection.scalar(select(func.min(people.bucket_ms)).where(people.store == store_id)),
+        connection.scalar(select(func.min(moves.at_ms)).where(moves.store == store_id, moves.kind == "sold")),
+    ]
+    known = [first for first in firsts if first is not None]
+    return min(known) if known else None
+
+
+def dead_letter_total(connection: Connection) -> int:
+    """Return how many dead letters ever came."""
+    return connection.scalar(select(func.max(t.dead_letters.c.id))) or 0

@@ -1,0 +1,174 @@
+"""The writer's statements, compiled once per database to plain strings for ``executemany``.
+
+Rows go to the driver as tuples in column order; SQLAlchemy's per-execution work would cost more than
+SQLite itself. How a delta merges with a stored row is written here once, as Core expressions: a
+register by key, a sum, or a set whose members are never inserted twice.
+"""
+
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Dialect, Table, and_, bindparam, case, func, or_, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from hub.ledger import tables as t
+
+
+class Statements(NamedTuple):
+    """SQL text of everything that is written in bulk."""
+
+    stream: str
+    event: str
+    lost_range: str
+    dead_letter: str
+    alert: str
+    items: str
+    trays: str
+    heat: str
+    footfall: str
+    device_states: str
+    device_rejects: str
+    try_ons: str
+    blind_spans: str
+    movements: str
+    decisions: str
+    orders: str
+    order_change: str
+    command_result: str
+    stores: str
+    zones: str
+    products: str
+    bindings: str
+
+
+def compile_statements(backend: str) -> Statements:
+    """Return the statements for ``sqlite`` or ``postgresql``."""
+    write = _Compiler(backend)
+    return Statements(
+        stream=write.upsert(
+            t.streams,
+            replace=("receipt_seq", "receipt_digest", "repeats", "refused", "lost", "last_record_ms"),
+        ),
+        event=write.insert(t.events),
+        lost_range=write.insert(t.lost_ranges),
+        dead_letter=write.insert(t.dead_letters),
+        alert=write.upsert(t.alerts, add=("count",), greatest=("last_record_ms",)),
+        items=write.register(t.items, ("zone", "status", "picked_ms"), least=("first_seen_ms",)),
+        trays=write.trays(),
+        heat=write.upsert(t.heat, add=("picked_up", "put_back", "arrived")),
+        footfall=write.upsert(t.footfall, add=("entered", "left_")),
+        device_states=write.register(t.device_states, ("zones", "reads", "rejects", "detail")),
+        device_rejects=write.upsert(t.device_rejects, add=("count",), greatest=("last_ms",)),
+        try_ons=write.insert(t.try_ons),
+        blind_spans=write.insert(t.blind_spans),
+        movements=write.insert(t.movements),
+        decisions=write.insert(t.decisions),
+        orders=write.insert(t.orders),
+        order_change=write.order_change(),
+        command_result=write.upsert(t.command_results, replace=("outcome", "detail", "at_ms", "record_ms")),
+        stores=write.replace(t.stores),
+        zones=write.replace(t.zones),
+        products=write.replace(t.products),
+        bindings=write.replace(t.bindings),
+    )
+
+
+_KEY: Final = ("key_ms", "key_stream", "key_seq")
+
+
+class _Compiler:
+    """Builds statements with positional parameters in column order."""
+
+    def __init__(self, backend: str) -> None:
+        self._dialect: Dialect = (
+            PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]
+            if backend == "postgresql"
+            else sqlite.dialect(paramstyle="qmark")
+        )
+        self._insert: Any = postgresql.insert if backend == "postgresql" else sqlite.insert
+        self._greatest: Any = func.greatest if backend == "postgresql" else func.max
+        self._least: Any = func.least if backend == "postgresql" else func.min
+
+    def _values(self, table: Table) -> Any:
+        return self._insert(table).values({column.name: bindparam(column.name) for column in table.columns})
+
+    def _text(self, statement: Any, names: list[str]) -> str:
+        compiled = statement.compile(dialect=self._dialect)
+        assert compiled.positiontup == names, f"parameters of {compiled} are not in the order {names}"
+        return str(compiled)
+
+    def _finish(self, table: Table, statement: Any) -> str:
+        return self._text(statement, [column.name for column in table.columns])
+
+    def insert(self, table: Table) -> str:
+        return self._finish(table, self._values(table))
+
+    def replace(self, table: Table) -> str:
+        return self.upsert(
+            table, replace=tuple(column.name for column in table.columns if not column.primary_key)
+        )
+
+    def upsert(
+        self,
+        table: Table,
+        *,
+        replace: tuple[str, ...] = (),
+        add: tuple[str, ...] = (),
+        greatest: tuple[str, ...] = (),
+    ) -> str:
+        statement = self._values(table)
+        new = statement.excluded
+        changes: dict[str, Any] = {name: new[name] for name in replace}
+        changes |= {name: table.c[name] + new[name] for name in add}
+        changes |= {name: self._greatest(table.c[name], new[name]) for name in greatest}
+        return self._finish(
+            table, statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
+        )
+
+    def register(self, table: Table, values: tuple[str, ...], *, least: tuple[str, ...] = ()) -> str:
+        """Latest key wins; columns in ``least`` keep their least value whoever wins."""
+        statement = self._values(table)
+        new = statement.excluded
+        newer = _newer(new, table)
+        if not least:
+            changes: dict[str, Any] = {name: new[name] for name in (*_KEY, *values)}
+            where = newer
+        else:
+            changes = {name: case((newer, new[name]), else_=table.c[name]) for name in (*_KEY, *values)}
+            changes |= {name: self._least(table.c[name], new[name]) for name in least}
+            where = or_(newer, *(new[name] < table.c[name] for name in least))
+        return self._finish(
+            table,
+            statement.on_conflict_do_update(
+                index_elements=list(table.primary_key), set_=changes, where=where
+            ),
+        )
+
+    def trays(self) -> str:
+        table = t.trays
+        statement = self._values(table)
+        new = statement.excluded
+        newer = _newer(new, table)
+        anchor = ("anchor_ms", "anchor_stream", "anchor_seq")
+        earlier = tuple_(*(new[name] for name in anchor)) < tuple_(*(table.c[name] for name in anchor))
+        last = ("zone", "sku", "units", "weight_g", *_KEY)
+        changes = {name: case((newer, new[name]), else_=table.c[name]) for name in last}
+        changes |= {
+            name: case((earlier, new[name]), else_=table.c[name]) for name in ("anchor_units", *anchor)
+        }
+        return self._finish(
+            table, statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
+        )
+
+    def order_change(self) -> str:
+        table = t.orders
+        statement = (
+            table.update()
+            .where(and_(table.c.order_id == bindparam("id")))
+            .values(state=bindparam("to"), changed_ms=bindparam("at"), by_=bindparam("who"))
+        )
+        return self._text(statement, ["to", "at", "who", "id"])
+
+
+def _newer(new: Any, table: Table) -> ColumnElement[bool]:
+    return tuple_(*(new[name] for name in _KEY)) > tuple_(*(table.c[name] for name in _KEY))

@@ -1,0 +1,386 @@
+"""The one place that writes to the ledger: transactions, and the thread that runs them.
+
+A **job** is a function of a :class:`Transaction`. Jobs that queue up within a few milliseconds commit
+together (group commit, ``synchronous=FULL``); each runs in its own savepoint, so a job that is refused
+or fails leaves no trace and its neighbours stand. If the commit itself fails, everything is rolled
+back, caches are cleared and the jobs are run again singly, so that one of them cannot take the others
+down. A caller's future resolves after the commit, never before.
+
+Caches (stream rows, the next position) live as long as the transactions they mirror succeed.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from contract.errors import LedgerError, ShelfwiseError
+from contract.messages import digest_line
+from contract.topics import StreamAddress
+from hub.ledger import tables as t
+from hub.ledger.engine import first_line
+from hub.ledger.statements import Statements, compile_statements
+from hub.model import HUB_AGENT, HUB_STREAM, AnyHubEvent, Product, Store, encode_hub_event
+from hub.projections.batch import Batch
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Rows = Sequence[tuple[Any, ...]]
+
+MAX_QUEUED: Final = 1000
+GROUP_WINDOW_S: Final = 0.002
+MAX_GROUP: Final = 64
+_LOOKUP: Final = 500
+
+
+class StreamState:
+    """What the writer knows of one stream; mirrors a row of ``streams``."""
+
+    __slots__ = (
+        "address", "changed", "id", "last_record_ms", "lost", "opened_ms", "receipt_digest", "receipt_seq", "refused", "repeats",
+    )  # fmt: skip
+
+    def __init__(self, row: tuple[Any, ...]) -> None:
+        self.id: int = row[0]
+        self.address = StreamAddress(*row[1:4])
+        self.receipt_seq: int = row[4]
+        self.receipt_digest: int | None = row[5]
+        self.repeats: int = row[6]
+        self.refused: int = row[7]
+        self.lost: int = row[8]
+        self.opened_ms: int = row[9]
+        self.last_record_ms: int = row[10]
+        self.changed = False
+
+    def row(self) -> tuple[Any, ...]:
+        """Return the table row."""
+        return (
+            self.id, *self.address, self.receipt_seq, self.receipt_digest, self.repeats, self.refused, self.lost,
+            self.opened_ms, self.last_record_ms,
+        )  # fmt: skip
+
+
+class _Cache:
+    """What survives from one successful transaction to the next."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.streams: dict[StreamAddress, StreamState] = {}
+        self.next_stream: int | None = None
+        self.next_position: int | None = None
+        self.next_dead_letter: int | None = None
+
+
+class Transaction:
+    """What a job may do. Valid only while the job runs."""
+
+    def __init__(self, connection: Connection, statements: Statements, cache: _Cache) -> None:
+        self.connection = connection
+        self._sql = statements
+        self._cache = cache
+
+    def stream(self, address: StreamAddress, now: int) -> StreamState:
+        """Return the state of a stream, which is opened if the ledger does not know it."""
+        state = self._cache.streams.get(address)
+        if state is None:
+            state = self._load_stream(address, now)
+            self._cache.streams[address] = state
+        return state
+
+    def _load_stream(self, address: StreamAddress, now: int) -> StreamState:
+        c = t.streams.c
+        where = (c.store == address.store, c.agent == address.agent, c.stream == address.stream)
+        row = self.connection.execute(select(t.streams).where(*where)).first()
+        if row is not None:
+            return StreamState(tuple(row))
+        if self._cache.next_stream is None:
+            self._cache.next_stream = (self.connection.scalar(select(func.max(c.id))) or 0) + 1
+        state = StreamState((self._cache.next_stream, *address, 0, None, 0, 0, 0, now, now))
+        self._cache.next_stream += 1
+        self._many(self._sql.stream, [state.row()])
+        return state
+
+    def save_streams(self, states: Iterable[StreamState]) -> None:
+        """Write back the stream states that a job changed."""
+        self._many(self._sql.stream, [state.row() for state in states])
+
+    def next_positions(self, count: int) -> int:
+        """Reserve ``count`` ledger positions and return the first."""
+        if self._cache.next_position is None:
+            self._cache.next_position = self.position() + 1
+        first = self._cache.next_position
+        self._cache.next_position += count
+        return first
+
+    def position(self) -> int:
+        """Return the position of the last event in the ledger, 0 when it is empty."""
+        return self.connection.scalar(select(func.max(t.events.c.position))) or 0
+
+    def digests(self, stream_id: int, first_seq: int, last_seq: int) -> dict[int, int]:
+        """Return the digests of stored events of a stream by seq."""
+        c = t.events.c
+        where = (c.stream_id == stream_id, c.seq.between(first_seq, last_seq))
+        return {row.seq: row.digest for row in self.connection.execute(select(c.seq, c.digest).where(*where))}
+
+    def digests_of(self, stream_id: int, seqs: Sequence[int]) -> dict[int, int]:
+        """Return the digests of the named events of a stream by seq."""
+        c = t.events.c
+        found: dict[int, int] = {}
+        for start in range(0, len(seqs), _LOOKUP):
+            where = (c.stream_id == stream_id, c.seq.in_(seqs[start : start + _LOOKUP]))
+            rows = self.connection.execute(select(c.seq, c.digest).where(*where))
+            found |= {row.seq: row.digest for row in rows}
+        return found
+
+    def append_events(self, rows: Rows, batch: Batch) -> None:
+        """Store events (rows in table order) and merge what they fold to."""
+        self._many(self._sql.event, rows)
+        self.merge(batch)
+
+    def append_lost(self, rows: Rows) -> None:
+        """Store ranges of numbers that have no content."""
+        self._many(self._sql.lost_range, rows)
+
+    def append_dead_letters(self, rows: Rows, *, keep: int) -> None:
+        """Park input nobody could read; only the newest ``keep`` stay. Ids count all that ever came."""
+        if not rows:
+            return
+        c = t.dead_letters.c
+        if self._cache.next_dead_letter is None:
+            self._cache.next_dead_letter = (self.connection.scalar(select(func.max(c.id))) or 0) + 1
+        first = self._cache.next_dead_letter
+        self._cache.next_dead_letter += len(rows)
+        numbered = [(first + index, *row) for index, row in enumerate(rows)]
+        self._many(self._sql.dead_letter, numbered[-keep:])
+        self.connection.execute(delete(t.dead_letters).where(c.id < self._cache.next_dead_letter - keep))
+
+    def note_alerts(self, rows: Rows) -> None:
+        """Store alerts; the same one again is counted."""
+        self._many(self._sql.alert, rows)
+
+    def note_command_results(self, rows: Rows) -> None:
+        """Store what agents did with commands."""
+        self._many(self._sql.command_result, rows)
+
+    def append_own(self, store: str, events: Sequence[AnyHubEvent], now: int) -> list[int]:
+        """Store facts of the hub itself in the store's own stream and return their positions."""
+        state = self.stream(StreamAddress(store, HUB_AGENT, HUB_STREAM), now)  # type: ignore[arg-type]
+        first = self.next_positions(len(events))
+        rows, batch = [], Batch()
+        for index, event in enumerate(events):
+            line = encode_hub_event(event)
+            seq = state.receipt_seq + 1
+            digest = digest_line(line)
+            kind = str(event.__struct_config__.tag)
+            rows.append((first + index, state.id, seq, digest, kind, event.at, now, line.decode()))
+            batch.add(store, HUB_STREAM, seq, first + index, event)
+            state.receipt_seq, state.receipt_digest = seq, digest
+        state.last_record_ms = now
+        self.append_events(rows, batch)
+        self.save_streams([state])
+        return [row[0] for row in rows]
+
+    def put_catalogue(
+        self, stores: Iterable[Store], products: Iterable[Product], bindings: Mapping[str, str]
+    ) -> None:
+        """Store catalogue rows; rows of the same key are replaced, a store's zones as a whole."""
+        for store in stores:
+            self.connection.execute(delete(t.zones).where(t.zones.c.store == store.store))
+            names = [column.name for column in t.stores.columns]
+            self._many(self._sql.stores, [tuple(getattr(store, name) for name in names)])
+            rows = [(store.store, z.zone, z.name, z.name_zh, z.kind, z.x, z.y, z.w, z.h) for z in store.zones]
+            self._many(self._sql.zones, rows)
+        columns = [column.name for column in t.products.columns]
+        self._many(
+            self._sql.products, [tuple(getattr(product, name) for name in columns) for product in products]
+        )
+        self._many(self._sql.bindings, list(bindings.items()))
+
+    def merge(self, batch: Batch) -> None:
+        """Merge a folded batch into the read tables."""
+        sql = self._sql
+        self._many(sql.items, [key + state for key, state in batch.items.items()])
+        self._many(sql.trays, [key + state for key, state in batch.trays.items()])
+        self._many(sql.heat, [key + added for key, added in batch.heat.items()])
+        self._many(sql.footfall, [key + added for key, added in batch.footfall.items()])
+        self._many(sql.device_states, [key + row for key, row in batch.device_states.items()])
+        self._many(sql.device_rejects, [key + row for key, row in batch.device_rejects.items()])
+        self._many(sql.try_ons, batch.try_ons)
+        self._many(sql.blind_spans, batch.blind_spans)
+        self._many(sql.alert, batch.alerts)
+        self._many(sql.movements, batch.movements)
+        self._many(sql.decisions, [_decision_row(*row) for row in batch.decisions])
+        self._many(sql.orders, batch.orders)
+        self._many(sql.order_change, batch.order_changes)
+
+    def _many(self, statement: str, rows: Rows) -> None:
+        if rows:
+            self.connection.exec_driver_sql(statement, list(rows))
+
+
+def _decision_row(position: int, store: str, event: Any) -> tuple[Any, ...]:
+    inputs = msgspec.json.encode(event.inputs, order="sorted").decode()
+    return (
+        position, store, event.sku, event.at, event.order_id, event.quantity, event.rule, event.rule_version,
+        event.reason, event.constraint, inputs, event.position,
+    )  # fmt: skip
+
+
+Job = Callable[[Transaction], T]
+
+
+class Writer:
+    """Runs jobs in transactions, in the calling thread. One at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._statements = compile_statements(engine.dialect.name)
+        self._cache = _Cache()
+
+    def run(self, job: Job[T]) -> T:
+        """Run one job and commit.
+
+        Raises:
+            LedgerError: the database failed; nothing of the job was stored.
+            ShelfwiseError: the job itself refused.
+        """
+        (outcome,) = self.run_group([job])
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome  # type: ignore[no-any-return]
+
+    def run_group(self, jobs: Sequence[Job[Any]]) -> list[Any]:
+        """Run jobs in one transaction; an outcome is a job's result or the exception it ended with."""
+        try:
+            return self._attempt(jobs)
+        except SQLAlchemyError as error:
+            self._cache.clear()
+            if len(jobs) == 1:
+                return [_translate(error)]
+        return [self.run_group([job])[0] for job in jobs]
+
+    def _attempt(self, jobs: Sequence[Job[Any]]) -> list[Any]:
+        outcomes: list[Any] = []
+        with self._engine.begin() as connection:
+            transaction = Transaction(connection, self._statements, self._cache)
+            for job in jobs:
+                savepoint = connection.begin_nested()
+                try:
+                    outcomes.append(job(transaction))
+                    savepoint.commit()
+                except Exception as error:  # noqa: BLE001 - handed to whoever waits for this job
+                    savepoint.rollback()
+                    self._cache.clear()
+                    outcomes.append(_translate(error))
+        return outcomes
+
+
+def _translate(error: Exception) -> Exception:
+    if isinstance(error, SQLAlchemyError):
+        translated = LedgerError(f"the database refused: {first_line(error)}")
+        translated.__cause__ = error
+        return translated
+    return error
+
+
+class _Queued(Generic[T]):
+    """A job and the future of whoever waits for it."""
+
+    def __init__(self, job: Job[T]) -> None:
+        self.job = job
+        self.future: Future[T] = Future()
+
+
+class WriterThread:
+    """The writer on its own thread, fed through a bounded queue."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._queue: queue.Queue[_Queued[Any] | None] = queue.Queue(MAX_QUEUED)
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+        self._closing = False
+        self.last_commit_s = 0.0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is queued, refuse what comes later, and join the thread."""
+        if not self._closing:
+            self._closing = True
+            self._queue.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait in the queue."""
+        return self._queue.qsize()
+
+    def submit(self, job: Job[T]) -> "Future[T]":
+        """Queue a job; its future resolves after the commit.
+
+        Raises:
+            LedgerError: the writer is stopping, or its queue is full.
+        """
+        if self._closing:
+            raise LedgerError("the ledger is closing and takes no more writes")
+        queued = _Queued(job)
+        try:
+            self._queue.put_nowait(queued)
+        except queue.Full:
+            raise LedgerError(
+                f"the ledger's queue is full ({MAX_QUEUED} writes are waiting); try again shortly"
+            ) from None
+        return queued.future
+
+    def _run(self) -> None:
+        open_for_work = True
+        while open_for_work:
+            group, open_for_work = self._collect()
+            group = [queued for queued in group if queued.future.set_running_or_notify_cancel()]
+            if group:
+                self._commit(group)
+
+    def _collect(self) -> tuple[list[_Queued[Any]], bool]:
+        first = self._queue.get()
+        if first is None:
+            return [], False
+        group = [first]
+        deadline = time.monotonic() + GROUP_WINDOW_S
+        while len(group) < MAX_GROUP:
+            try:
+                queued = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                break
+            if queued is None:
+                return group, False
+            group.append(queued)
+        return group, True
+
+    def _commit(self, group: list[_Queued[Any]]) -> None:
+        started = time.perf_counter()
+        try:
+            outcomes = self._writer.run_group([queued.job for queued in group])
+        except Exception as error:
+            log.exception("event=writer_failed jobs=%d", len(group))
+            outcomes = [error] * len(group)
+        self.last_commit_s = time.perf_counter() - started
+        for queued, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                if not isinstance(outcome, ShelfwiseError):
+                    log.error("event=job_failed error=%r", outcome, exc_info=outcome)
+                queued.future.set_exception(outcome)
+            else:
+                queued.future.set_result(outcome)

@@ -1,0 +1,205 @@
+"""The hub's own words: events it writes into a store's stream, and what the folds read.
+
+Sales, goods received, adjustments and orders are facts like observations are: each is an event with a
+number in the store's stream named ``hub`` and stays in the ledger for ever. A **recorded event** is an
+observation or a hub event together with where it stands (store, stream, seq). All folds take recorded
+events and nothing else, so live tables and rebuilt tables come from the same functions.
+
+Times are integer milliseconds since 1970-01-01 UTC.
+"""
+
+from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+from contract.errors import MessageError
+from contract.ids import EpcHex, Slug
+from contract.messages import AnyObservation, Millis
+
+HUB_STREAM: Final = "hub"
+HUB_AGENT: Final = "hub"
+
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Quantity = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Price = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+
+
+class HubEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
+    """A fact the hub itself was told or decided.
+
+    Attributes:
+        at: when it happened, in ms.
+    """
+
+    at: Millis
+
+
+class Sale(HubEvent, frozen=True, kw_only=True, tag="sale"):
+    """One line of a sale. (``sale_id``, ``line``) names it; the same line told twice counts once.
+
+    Attributes:
+        code: SKU or GTIN as the till said it.
+        epc: the tag that was sold, where the till knows.
+    """
+
+    sale_id: Code
+    line: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+    code: Code
+    quantity: Quantity
+    price: Price | None = None
+    epc: EpcHex | None = None
+
+
+class GoodsReceived(HubEvent, frozen=True, kw_only=True, tag="goods_received"):
+    """Goods came into the store: by EPC list, or by quantity, or both counts of one line.
+
+    Attributes:
+        receipt_id: delivery note; (``receipt_id``, ``line``) names the line.
+        quantity: units; with EPCs it equals their number.
+        zone: where they were put, None when not said.
+    """
+
+    receipt_id: Code
+    line: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+    code: Code
+    quantity: Quantity
+    epcs: tuple[EpcHex, ...] = ()
+    zone: Slug | None = None
+
+
+class Adjusted(HubEvent, frozen=True, kw_only=True, tag="adjusted"):
+    """Staff corrected a stock figure by ``quantity`` units (negative for missing ones).
+
+    Attributes:
+        counted: what was counted, when the correction comes from a stock-take.
+    """
+
+    adjustment_id: Code
+    code: Code
+    quantity: Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)]
+    zone: Slug | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    counted: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+
+
+OrderState = Literal["proposed", "approved", "sent", "in_transit", "received", "refused", "cancelled"]
+
+OPEN_STATES: Final[tuple[OrderState, ...]] = ("proposed", "approved", "sent", "in_transit")
+
+
+class OrderDecided(HubEvent, frozen=True, kw_only=True, tag="order_decided"):
+    """A planning rule looked at a SKU and ordered, or not; either way it says why.
+
+    Attributes:
+        order_id: the order that came of it, None when nothing is ordered.
+        position: ledger position the rule read.
+        inputs: every figure the rule used, by name.
+        reason: stable word, for example ``below_need``, ``enough_stock``, ``blind_zone``.
+        constraint: what bound the quantity, for example ``case_pack``; empty for nothing.
+    """
+
+    sku: Code
+    quantity: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+    order_id: Code | None = None
+    rule: Code
+    rule_version: int
+    reason: Code
+    constraint: str = ""
+    inputs: dict[str, float | int | str | bool | None] = {}
+    position: int = 0
+
+
+class OrderChanged(HubEvent, frozen=True, kw_only=True, tag="order_changed"):
+    """An order went from one state to the next."""
+
+    order_id: Code
+    state: OrderState
+    by: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+AnyHubEvent: TypeAlias = Sale | GoodsReceived | Adjusted | OrderDecided | OrderChanged
+AnyEvent: TypeAlias = AnyObservation | AnyHubEvent
+
+PARKED: Final = "parked"
+"""Ledger kind of a line nobody could read; it has a digest and no effect."""
+
+
+class Recorded(NamedTuple):
+    """An event and where it stands in the ledger."""
+
+    store: str
+    stream: str
+    seq: int
+    event: AnyEvent
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_HUB_EVENT: Final = msgspec.json.Decoder(AnyHubEvent)
+
+
+def encode_hub_event(event: AnyHubEvent) -> bytes:
+    """Return the one line that stands for this event in the ledger."""
+    return _ENCODER.encode(event)
+
+
+def decode_hub_event(line: bytes) -> AnyHubEvent:
+    """Read a hub event line.
+
+    Raises:
+        MessageError: ``bad_event`` naming the field and what was expected.
+    """
+    try:
+        event: AnyHubEvent = _HUB_EVENT.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MessageError("bad_event", str(error)) from error
+    return event
+
+
+class Product(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the catalogue.
+
+    Attributes:
+        unit_weight_g: for trays.
+        case_pack: units per case; orders are whole cases.
+        lead_time_days: from order to shelf.
+    """
+
+    sku: Code
+    name: Code
+    name_zh: str | None = None
+    gtin: str | None = None
+    unit_weight_g: float | None = None
+    case_pack: int = 1
+    lead_time_days: float = 3.0
+    price: float | None = None
+
+
+class Zone(msgspec.Struct, frozen=True, kw_only=True):
+    """A zone of the floor plan; sizes in metres."""
+
+    zone: str
+    name: str = ""
+    name_zh: str | None = None
+    kind: str = "shelf"
+    x: float = 0.0
+    y: float = 0.0
+    w: float = 1.0
+    h: float = 1.0
+
+
+class Store(msgspec.Struct, frozen=True, kw_only=True):
+    """A store: its name, hours and plan.
+
+    Attributes:
+        opens, closes: local times ``HH:MM``; closing at or before opening means after midnight.
+        time_zone: IANA name.
+    """
+
+    store: str
+    name: str = ""
+    name_zh: str | None = None
+    time_zone: str = "UTC"
+    opens: str = "10:00"
+    closes: str = "22:00"
+    currency: str = "CNY"
+    zones: tuple[Zone, ...] = ()

@@ -1,0 +1,1 @@
+"""Pure planning maths: what to order, and why."""

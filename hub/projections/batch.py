@@ -1,0 +1,168 @@
+"""One batch of recorded events, folded: what it adds to every read table.
+
+:class:`Batch` dispatches each event to the folds that care and keeps one delta per touched row, so the
+ledger merges a row once per batch however many events touched it. Deltas merge with what is stored by
+the same laws (a register by key, a sum, a set), therefore the cut into batches does not show.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, TypeAlias
+
+from contract.messages import (
+    Alert,
+    Blind,
+    DeviceHealth,
+    PeopleCounted,
+    Rejected,
+    TagArrived,
+    TagMoved,
+    TagPickedUp,
+    TagPutBack,
+    WeightChanged,
+)
+from hub.model import Adjusted, AnyEvent, GoodsReceived, OrderChanged, OrderDecided, Sale
+from hub.projections import footfall, heat, items, trays, try_on
+
+Row: TypeAlias = tuple[Any, ...]
+Handler: TypeAlias = Callable[[Any, str, str, int, int, Any], None]
+_SOLD: Final = "sold"
+_RECEIVED: Final = "received"
+_ADJUSTED: Final = "adjusted"
+
+
+class Batch:
+    """Deltas per read table, keyed by that table's key.
+
+    Tables that only grow are lists of whole rows; the others are dictionaries from key to state.
+    """
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], items.ItemState] = {}
+        self.trays: dict[tuple[str, str], trays.TrayState] = {}
+        self.heat: dict[tuple[str, str, int], tuple[int, int, int]] = {}
+        self.footfall: dict[tuple[str, str, int], tuple[int, int]] = {}
+        self.device_states: dict[tuple[str, str, str], Row] = {}
+        self.device_rejects: dict[tuple[str, str, str], tuple[int, int]] = {}
+        self.try_ons: list[Row] = []
+        self.blind_spans: list[Row] = []
+        self.alerts: list[Row] = []
+        self.movements: list[Row] = []
+        self.decisions: list[Row] = []
+        self.orders: list[Row] = []
+        self.order_changes: list[Row] = []
+
+    def add(self, store: str, stream: str, seq: int, position: int, event: AnyEvent) -> None:
+        """Fold one event that stands at ``position`` of the ledger."""
+        self._HANDLERS[type(event)](self, store, stream, seq, position, event)
+
+    def _tag(self, store: str, stream: str, seq: int, _position: int, event: items.TagEvent) -> None:
+        key = (store, event.epc)
+        state = items.from_tag_event(event, stream, seq)
+        known = self.items.get(key)
+        self.items[key] = state if known is None else items.merge(known, state)
+        place = (store, event.zone, event.at - event.at % footfall.BUCKET_MS)
+        added = heat.effect(event)
+        seen = self.heat.get(place)
+        self.heat[place] = (
+            added if seen is None else (seen[0] + added[0], seen[1] + added[1], seen[2] + added[2])
+        )
+
+    def _put_back(self, store: str, stream: str, seq: int, position: int, event: TagPutBack) -> None:
+        self._tag(store, stream, seq, position, event)
+        outcome = try_on.outcome_of(event.picked_at, event.at)
+        self.try_ons.append(
+            (store, stream, seq, event.epc, event.from_zone, event.zone, event.picked_at, event.at, outcome)
+        )
+
+    def _weight(self, store: str, stream: str, seq: int, _position: int, event: WeightChanged) -> None:
+        state = trays.from_weight(event, stream, seq)
+        if state is not None:
+            key = (store, event.device)
+            self.trays[key] = trays.merge(self.trays.get(key), state)
+
+    def _people(self, store: str, _stream: str, _seq: int, _position: int, event: PeopleCounted) -> None:
+        key = (store, event.line, footfall.bucket_of(event.at))
+        entered, left = self.footfall.get(key, (0, 0))
+        self.footfall[key] = (
+            entered + footfall.plausible(event.entered),
+            left + footfall.plausible(event.left),
+        )
+
+    def _health(self, store: str, stream: str, seq: int, _position: int, event: DeviceHealth) -> None:
+        key = (store, event.device, event.state)
+        row = (event.at, stream, seq, " ".join(event.zones), event.reads, event.rejects, event.detail)
+        known = self.device_states.get(key)
+        if known is None or row[:3] > known[:3]:
+            self.device_states[key] = row
+
+    def _blind(self, store: str, stream: str, seq: int, _position: int, event: Blind) -> None:
+        self.blind_spans.append(
+            (store, stream, seq, event.device, event.since, event.at, " ".join(event.zones), event.reason)
+        )
+
+    def _rejected(self, store: str, _stream: str, _seq: int, _position: int, event: Rejected) -> None:
+        key = (store, event.device, event.reason)
+        count, last = self.device_rejects.get(key, (0, 0))
+        self.device_rejects[key] = (count + footfall.plausible(event.count), max(last, event.at))
+
+    def _alert(self, store: str, stream: str, seq: int, _position: int, event: Alert) -> None:
+        self.alerts.append(
+            (store, event.code, stream, seq, "edge", event.device, event.text, event.at, 1, event.at)
+        )
+
+    def _sale(self, store: str, _stream: str, _seq: int, position: int, event: Sale) -> None:
+        self.movements.append(
+            (
+                position,
+                store,
+                _SOLD,
+                event.sale_id,
+                event.line,
+                event.code,
+                event.quantity,
+                event.at,
+                None,
+                event.epc,
+                event.price,
+                0,
+            )
+        )
+
+    def _received(self, store: str, stream: str, seq: int, position: int, event: GoodsReceived) -> None:
+        row = (event.code, event.quantity, event.at, event.zone, None, None, len(event.epcs))
+        self.movements.append((position, store, _RECEIVED, event.receipt_id, event.line, *row))
+        for epc in event.epcs:
+            state = items.from_receipt(event.zone, stream, seq)
+            self.items[store, epc] = items.merge(self.items.get((store, epc)), state)
+
+    def _adjusted(self, store: str, _stream: str, _seq: int, position: int, event: Adjusted) -> None:
+        row = (event.code, event.quantity, event.at, event.zone, None, None, 0)
+        self.movements.append((position, store, _ADJUSTED, event.adjustment_id, 1, *row))
+
+    def _decided(self, store: str, _stream: str, _seq: int, position: int, event: OrderDecided) -> None:
+        self.decisions.append((position, store, event))
+        if event.order_id is not None:
+            self.orders.append(
+                (event.order_id, store, event.sku, event.quantity, "proposed", event.at, event.at, event.rule)
+            )
+
+    def _order(self, _store: str, _stream: str, _seq: int, _position: int, event: OrderChanged) -> None:
+        self.order_changes.append((event.state, event.at, event.by, event.order_id))
+
+    _HANDLERS: ClassVar[dict[type, Handler]] = {
+        TagArrived: _tag,
+        TagMoved: _tag,
+        TagPickedUp: _tag,
+        TagPutBack: _put_back,
+        WeightChanged: _weight,
+        PeopleCounted: _people,
+        DeviceHealth: _health,
+        Blind: _blind,
+        Rejected: _rejected,
+        Alert: _alert,
+        Sale: _sale,
+        GoodsReceived: _received,
+        Adjusted: _adjusted,
+        OrderDecided: _decided,
+        OrderChanged: _order,
+    }

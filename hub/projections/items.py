@@ -1,0 +1,59 @@
+"""Where each tagged item is: a register per (store, EPC) that the latest key wins.
+
+The key is (event time, stream, seq). An event older than the item's key changes nothing but the time
+the item was first seen, so streams may interleave in any order. Goods received by EPC make an item
+known with the least possible key: any sighting, earlier or later, knows better where it is.
+"""
+
+from typing import Final, NamedTuple
+
+from contract.messages import TagArrived, TagMoved, TagPickedUp, TagPutBack
+
+PRESENT: Final = "present"
+PICKED: Final = "picked"
+RECEIVED: Final = "received"
+RECEIVED_KEY_MS: Final = -1
+NEVER_SEEN_MS: Final = 9_999_999_999_999
+
+TagEvent = TagArrived | TagMoved | TagPickedUp | TagPutBack
+
+
+class ItemState(NamedTuple):
+    """The register. Field order is that of the ``items`` table.
+
+    Attributes:
+        zone: where it is, or where it was picked up.
+        picked_ms: when it was picked up, None unless ``picked``.
+        first_seen_ms: event time of the earliest sighting; NEVER_SEEN_MS when only received.
+    """
+
+    key_ms: int
+    key_stream: str
+    key_seq: int
+    zone: str | None
+    status: str
+    picked_ms: int | None
+    first_seen_ms: int
+
+
+def from_tag_event(event: TagEvent, stream: str, seq: int) -> ItemState:
+    """Return the state that this event alone would give."""
+    at = event.at
+    if type(event) is TagPickedUp:
+        return ItemState(at, stream, seq, event.zone, PICKED, at, at)
+    return ItemState(at, stream, seq, event.zone, PRESENT, None, at)
+
+
+def from_receipt(zone: str | None, stream: str, seq: int) -> ItemState:
+    """Return the state of an item that was received and not yet seen."""
+    return ItemState(RECEIVED_KEY_MS, stream, seq, zone, RECEIVED, None, NEVER_SEEN_MS)
+
+
+def merge(one: ItemState | None, other: ItemState) -> ItemState:
+    """Join two states of one item; commutative, associative, idempotent."""
+    if one is None:
+        return other
+    newer, older = (other, one) if other[:3] > one[:3] else (one, other)
+    if newer.first_seen_ms <= older.first_seen_ms:
+        return newer
+    return newer._replace(first_seen_ms=older.first_seen_ms)

@@ -1,0 +1,219 @@
+"""On-hand, defined once. Pure sums over what is known, so that no order of arrival can change them.
+
+**Tagged SKU** (at least one item of it is known, or was received by EPC). In a zone: its items present
+or received there, plus adjustments of that zone. ``unplaced``: items in hand (picked) or received to no
+zone, minus units sold, plus adjustments without zone. The total is therefore *items known − sold +
+adjusted*. A sale needs no matching item: whichever item it took, the sum is the same, and when that item
+leaves later nothing changes. Units received by quantity are ``expected`` until new EPCs are seen; each new
+EPC consumes one, so goods never count twice.
+
+**Untagged SKU on a tray.** On its own shelf the weight wins. The book starts at the tray's first whole
+weight and follows goods received, sales and adjustments after it; what the book has and the tray has
+not is ``unplaced`` (in hand, in the back room). The total is the larger of the two.
+
+**Untagged SKU without tray.** The book alone: received − sold + adjusted.
+
+An EPC that no binding and no product's GTIN explains is an item all the same, under SKU None.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from hub.projections.devices import ZoneState
+from hub.projections.items import NEVER_SEEN_MS, PICKED
+
+
+class KnownItem(NamedTuple):
+    """An item and the SKU it resolves to now."""
+
+    epc: str
+    sku: str | None
+    zone: str | None
+    status: str
+    picked_ms: int | None
+    first_seen_ms: int
+
+
+class Tray(NamedTuple):
+    """A tray and what lies on it."""
+
+    device: str
+    zone: str
+    sku: str | None
+    units: int
+    weight_g: float
+    anchor_units: int
+    anchor_ms: int
+
+
+class Movement(NamedTuple):
+    """A sale, a receipt of goods or an adjustment, resolved to a SKU."""
+
+    kind: str
+    sku: str
+    quantity: int
+    at_ms: int
+    zone: str | None
+    epcs: int
+
+
+class ZoneUnits(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of a SKU in one zone; ``uncertain`` while the zone cannot be seen."""
+
+    zone: str
+    units: int
+    uncertain: bool = False
+
+
+class StockLine(msgspec.Struct, frozen=True, kw_only=True):
+    """On-hand of one SKU in one store.
+
+    Attributes:
+        sku: None for items nobody can name.
+        mapped: false for a code that sales or receipts used and the catalogue does not know.
+        total: Σ zones + unplaced + expected.
+    """
+
+    sku: str | None
+    tagged: bool
+    mapped: bool
+    zones: tuple[ZoneUnits, ...]
+    unplaced: int
+    expected: int
+    total: int
+    received: int
+    sold: int
+    adjusted: int
+    uncertain: bool
+
+
+class _Sums:
+    """What one SKU has, before it becomes a line."""
+
+    def __init__(self) -> None:
+        self.items: list[KnownItem] = []
+        self.trays: list[Tray] = []
+        self.movements: list[Movement] = []
+
+
+def on_hand(
+    skus: Sequence[str],
+    items: Iterable[KnownItem],
+    trays: Iterable[Tray],
+    movements: Iterable[Movement],
+    zone_states: Mapping[str, ZoneState],
+) -> list[StockLine]:
+    """Return a line for every SKU of the catalogue and every code that anything refers to."""
+    sums: dict[str | None, _Sums] = {sku: _Sums() for sku in skus}
+    for item in items:
+        sums.setdefault(item.sku, _Sums()).items.append(item)
+    for tray in trays:
+        sums.setdefault(tray.sku, _Sums()).trays.append(tray)
+    for movement in movements:
+        sums.setdefault(movement.sku, _Sums()).movements.append(movement)
+    known = set(skus)
+    return [
+        _line(sku, own, zone_states, mapped=sku in known)
+        for sku, own in sorted(sums.items(), key=lambda pair: (pair[0] is None, pair[0] or ""))
+    ]
+
+
+def _line(sku: str | None, own: _Sums, states: Mapping[str, ZoneState], *, mapped: bool) -> StockLine:
+    received, sold, adjusted = (_sum(own.movements, kind) for kind in ("received", "sold", "adjusted"))
+    tagged = bool(own.items) or any(movement.epcs for movement in own.movements)
+    if tagged or sku is None:
+        zones, unplaced, expected = _tagged(own, sold)
+    elif own.trays:
+        zones, unplaced, expected = *_on_trays(own), 0
+    else:
+        zones, unplaced, expected = _booked(own.movements, received - sold)
+    placed = tuple(
+        ZoneUnits(zone=zone, units=units, uncertain=states.get(zone, "seen") != "seen")
+        for zone, units in sorted(zones.items())
+    )
+    return StockLine(
+        sku=sku,
+        tagged=tagged,
+        mapped=mapped,
+        zones=placed,
+        unplaced=unplaced,
+        expected=expected,
+        total=sum(zones.values()) + unplaced + expected,
+        received=received,
+        sold=sold,
+        adjusted=adjusted,
+        uncertain=any(zone.uncertain for zone in placed),
+    )
+
+
+def _sum(movements: Iterable[Movement], kind: str, after_ms: int = -1) -> int:
+    return sum(
+        movement.quantity for movement in movements if movement.kind == kind and movement.at_ms > after_ms
+    )
+
+
+def _tagged(own: _Sums, sold: int) -> tuple[dict[str, int], int, int]:
+    zones, unplaced = _adjustments(own.movements)
+    unplaced -= sold
+    for item in own.items:
+        if item.status == PICKED or item.zone is None:
+            unplaced += 1
+        else:
+            zones[item.zone] = zones.get(item.zone, 0) + 1
+    for tray in own.trays:
+        zones[tray.zone] = zones.get(tray.zone, 0) + tray.units
+    return zones, unplaced, expected_units(own.movements, own.items)
+
+
+def _adjustments(movements: Iterable[Movement]) -> tuple[dict[str, int], int]:
+    zones: dict[str, int] = {}
+    unplaced = 0
+    for movement in movements:
+        if movement.kind == "adjusted":
+            if movement.zone is None:
+                unplaced += movement.quantity
+            else:
+                zones[movement.zone] = zones.get(movement.zone, 0) + movement.quantity
+    return zones, unplaced
+
+
+def expected_units(movements: Iterable[Movement], items: Iterable[KnownItem]) -> int:
+    """Return units received by quantity that no newly seen EPC has consumed yet.
+
+    Receipts and first sightings are gone through in order of time; a sighting before any open receipt
+    consumes nothing, as that item was in the store already.
+    """
+    steps = [
+        (movement.at_ms, 0, movement.quantity)
+        for movement in movements
+        if movement.kind == "received" and not movement.epcs
+    ]
+    if not steps:
+        return 0
+    steps += [(item.first_seen_ms, 1, -1) for item in items if item.first_seen_ms != NEVER_SEEN_MS]
+    waiting = 0
+    for _at, _order, change in sorted(steps):
+        waiting = max(0, waiting + change)
+    return waiting
+
+
+def _on_trays(own: _Sums) -> tuple[dict[str, int], int]:
+    zones: dict[str, int] = {}
+    for tray in own.trays:
+        zones[tray.zone] = zones.get(tray.zone, 0) + tray.units
+    anchor_ms = min(tray.anchor_ms for tray in own.trays)
+    book = sum(tray.anchor_units for tray in own.trays)
+    book += _sum(own.movements, "received", anchor_ms) - _sum(own.movements, "sold", anchor_ms)
+    book += _sum(own.movements, "adjusted", anchor_ms)
+    return zones, max(0, book - sum(zones.values()))
+
+
+def _booked(movements: Sequence[Movement], net: int) -> tuple[dict[str, int], int, int]:
+    zones, unplaced = _adjustments(movements)
+    for movement in movements:
+        if movement.kind == "received" and movement.zone is not None:
+            zones[movement.zone] = zones.get(movement.zone, 0) + movement.quantity
+            net -= movement.quantity
+    return zones, unplaced + net, 0

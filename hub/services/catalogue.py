@@ -1,0 +1,208 @@
+"""Load what a shop knows: store files, products, bindings, sales. Errors name file, line and column.
+
+Files are read whole and checked before anything is stored; a load replaces rows of the same key and
+leaves others alone, so loading the same file twice changes nothing.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from contract.errors import ConfigError, MessageError
+from contract.ids import parse_slug
+from contract.settings import read_settings
+from hub.ledger.writer import Transaction
+from hub.model import Product, Sale, Store, Zone
+from hub.services.csv_rows import csv_rows
+
+_TIME_OF_DAY: Final = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
+
+
+class _ZoneTable(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str = ""
+    name_zh: str | None = None
+    kind: str = "shelf"
+    x: float = 0.0
+    y: float = 0.0
+    w: float = 1.0
+    h: float = 1.0
+
+
+class _StoreTable(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str = ""
+    name_zh: str | None = None
+    timezone: str = "UTC"
+    opens: str = "10:00"
+    closes: str = "22:00"
+    currency: str = "CNY"
+    zones: tuple[_ZoneTable, ...] = ()
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is loaded together."""
+
+    stores: tuple[Store, ...] = ()
+    products: tuple[Product, ...] = ()
+    bindings: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+def parse_store(text: str, file: str) -> Store:
+    """Read a store file (TOML): a section ``[store]`` and a ``[[zones]]`` per zone.
+
+    Raises:
+        ConfigError: names file, section and key.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: is not valid TOML: {error}") from error
+    if not isinstance(document.get("store"), Mapping):
+        raise ConfigError(f"{file}: section [store] is missing")
+    mapping: dict[str, Any] = {**document["store"]}
+    if "zones" in document:
+        mapping["zones"] = document["zones"]
+    table = read_settings(_StoreTable, mapping, file=file, section="store")
+    for key, value in (("opens", table.opens), ("closes", table.closes)):
+        if not _TIME_OF_DAY.match(value):
+            raise ConfigError(f"{file}: [store] key {key!r}: {value!r} is not a time of the form HH:MM")
+    try:
+        ZoneInfo(table.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(
+            f"{file}: [store] key 'timezone': {table.timezone!r} is no IANA time zone"
+        ) from error
+    try:
+        store = parse_slug("store", table.id)
+        zones = tuple(_zone(zone) for zone in table.zones)
+    except MessageError as error:
+        raise ConfigError(f"{file}: {error}") from error
+    return Store(
+        store=store, name=table.name, name_zh=table.name_zh, time_zone=table.timezone, opens=table.opens, closes=table.closes,
+        currency=table.currency, zones=zones,
+    )  # fmt: skip
+
+
+def _zone(table: _ZoneTable) -> Zone:
+    zone = parse_slug("zone", table.id)
+    return Zone(
+        zone=zone,
+        name=table.name,
+        name_zh=table.name_zh,
+        kind=table.kind,
+        x=table.x,
+        y=table.y,
+        w=table.w,
+        h=table.h,
+    )
+
+
+def parse_products(text: str, file: str) -> list[Product]:
+    """Read a catalogue file (CSV).
+
+    Raises:
+        ConfigError: names file, line, column and what was expected.
+    """
+    optional = ("name_zh", "gtin", "unit_weight_g", "case_pack", "lead_time_days", "price")
+    products: dict[str, Product] = {}
+    gtins: dict[str, str] = {}
+    for row in csv_rows(text, file, ("sku", "name"), optional):
+        lead_time_days = row.optional("lead_time_days", row.number)
+        product = Product(
+            sku=row.text("sku"),
+            name=row.text("name"),
+            name_zh=row.optional("name_zh", row.text),
+            gtin=row.optional("gtin", row.gtin),
+            unit_weight_g=row.optional("unit_weight_g", row.number),
+            case_pack=row.optional("case_pack", row.whole) or 1,
+            lead_time_days=3.0 if lead_time_days is None else lead_time_days,
+            price=row.optional("price", row.number),
+        )
+        if product.sku in products:
+            raise row.fail("sku", "unique in this file")
+        if product.gtin is not None and gtins.setdefault(product.gtin, product.sku) != product.sku:
+            raise row.fail("gtin", f"unique in this file (SKU {gtins[product.gtin]!r} has it)")
+        products[product.sku] = product
+    return list(products.values())
+
+
+def parse_bindings(text: str, file: str) -> dict[str, str]:
+    """Read a file of EPC to SKU bindings (CSV).
+
+    Raises:
+        ConfigError: names file, line, column and what was expected.
+    """
+    bindings: dict[str, str] = {}
+    for row in csv_rows(text, file, ("epc", "sku"), ()):
+        epc, sku = row.epc("epc"), row.text("sku")
+        if bindings.setdefault(epc, sku) != sku:
+            raise row.fail("epc", f"bound once (it is bound to {bindings[epc]!r} above)")
+    return bindings
+
+
+def parse_sales(text: str, file: str, store: str | None = None) -> dict[str, list[Sale]]:
+    """Read a till's export (CSV) and return its sales by store.
+
+    Args:
+        text: the file's content.
+        file: its name, for messages.
+        store: the store of rows without a ``store`` column.
+
+    Raises:
+        ConfigError: names file, line, column and what was expected.
+    """
+    optional = ("line", "store", "sku", "gtin", "quantity", "price", "epc")
+    sales: dict[str, list[Sale]] = {}
+    for row in csv_rows(text, file, ("sale_id", "sold_at"), optional):
+        place = row.optional("store", row.slug) or store
+        code = row.optional("sku", row.text) or row.optional("gtin", row.gtin)
+        if place is None:
+            raise row.fail("store", "given, and no store is named for the whole file")
+        if code is None:
+            raise row.fail("sku", "given, nor is a gtin")
+        sale = Sale(
+            at=row.moment("sold_at"),
+            sale_id=row.text("sale_id"),
+            line=row.optional("line", row.whole) or 1,
+            code=code,
+            quantity=row.optional("quantity", row.whole) or 1,
+            price=row.optional("price", row.number),
+            epc=row.optional("epc", row.epc),
+        )
+        sales.setdefault(place, []).append(sale)
+    return sales
+
+
+def read_catalogue(
+    *, stores: Iterable[Path] = (), products: Path | None = None, bindings: Path | None = None
+) -> Catalogue:
+    """Read and check catalogue files.
+
+    Raises:
+        ConfigError: a file cannot be read, or see the parsers.
+    """
+    return Catalogue(
+        stores=tuple(parse_store(_text(path), path.name) for path in stores),
+        products=tuple(parse_products(_text(products), products.name)) if products else (),
+        bindings=parse_bindings(_text(bindings), bindings.name) if bindings else {},
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def load(transaction: Transaction, catalogue: Catalogue) -> None:
+    """Store catalogue rows; rows of the same key are replaced, a store's zones as a whole."""
+    transaction.put_catalogue(catalogue.stores, catalogue.products, catalogue.bindings)

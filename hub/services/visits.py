@@ -1,0 +1,206 @@
+"""Answers about people and hands: footfall, try-ons, heat, items and which sale took them."""
+
+from collections import Counter
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from hub.ledger import reads
+from hub.ledger.reads import Connection
+from hub.projections import footfall as fold
+from hub.projections.business_day import Span, business_date, business_day, local_hour
+from hub.projections.items import NEVER_SEEN_MS, PICKED
+from hub.projections.labels import PickedItem, SoldUnit, label_sold
+
+
+class FootfallHour(msgspec.Struct, frozen=True, kw_only=True):
+    """One local hour."""
+
+    hour: str
+    entered: int
+    left: int
+
+
+class Footfall(msgspec.Struct, frozen=True, kw_only=True):
+    """People of one business day.
+
+    Attributes:
+        conversion: transactions per person who came in; None while nobody did.
+    """
+
+    store: str
+    date: str
+    span: Span
+    entered: int
+    left: int
+    occupancy: int
+    peak_occupancy: int
+    transactions: int
+    conversion: float | None
+    hours: list[FootfallHour]
+
+
+class TryOns(msgspec.Struct, frozen=True, kw_only=True):
+    """Try-ons of one SKU on one business day; ``conversion`` is sold per try-on."""
+
+    sku: str | None
+    try_ons: int
+    returned: int
+    sold: int
+    touches: int
+    conversion: float | None
+
+
+class HeatCell(msgspec.Struct, frozen=True, kw_only=True):
+    """How lively one zone was on one business day."""
+
+    zone: str
+    picked_up: int
+    put_back: int
+    arrived: int
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One tagged item.
+
+    Attributes:
+        status: ``present``, ``picked``, ``received``, or ``sold`` for a picked item that a sale most likely took.
+    """
+
+    epc: str
+    sku: str | None
+    name: str | None
+    name_zh: str | None
+    zone: str | None
+    status: str
+    picked_ms: int | None
+    first_seen_ms: int | None
+    changed_ms: int | None
+    sale_id: str | None
+
+
+def day_of(connection: Connection, store: str, day: date | None, now: int) -> tuple[Any, date, Span]:
+    """Return the store, the business date asked for (today's without one) and its span."""
+    found = reads.store(connection, store)
+    chosen = day or business_date(found, now)
+    return found, chosen, business_day(found, chosen)
+
+
+def footfall(connection: Connection, store: str, day: date | None, now: int) -> Footfall:
+    """Return people in and out of a business day. Raises NotFoundError."""
+    found, chosen, span = day_of(connection, store, day, now)
+    steps: dict[int, tuple[int, int]] = {}
+    for row in reads.buckets(connection, "footfall", store, *span):
+        entered, left = steps.get(row.bucket_ms, (0, 0))
+        steps[row.bucket_ms] = (entered + row.entered, left + row.left_)
+    hours: dict[str, tuple[int, int]] = {}
+    for at, (entered, left) in sorted(steps.items()):
+        name = local_hour(found, at)
+        before = hours.get(name, (0, 0))
+        hours[name] = (before[0] + entered, before[1] + left)
+    course = fold.occupancy(steps[at] for at in sorted(steps))
+    total = sum(entered for entered, _ in steps.values())
+    sales = reads.movement_rows(connection, store, "sold", since_ms=span.start_ms, until_ms=span.end_ms)
+    transactions = len({row.ref for row in sales})
+    return Footfall(
+        store=store,
+        date=chosen.isoformat(),
+        span=span,
+        entered=total,
+        left=sum(left for _, left in steps.values()),
+        occupancy=course[-1] if course else 0,
+        peak_occupancy=max(course, default=0),
+        transactions=transactions,
+        conversion=fold.conversion(transactions, total),
+        hours=[
+            FootfallHour(hour=name, entered=entered, left=left) for name, (entered, left) in hours.items()
+        ],
+    )
+
+
+def sold_labels(connection: Connection, store: str, names: reads.Naming) -> dict[str, SoldUnit]:
+    """Return EPC → the sale that most likely took the picked item."""
+    picked: dict[str | None, list[PickedItem]] = {}
+    for item in reads.known_items(connection, store, names, status=PICKED):
+        picked.setdefault(item.sku, []).append(PickedItem(item.picked_ms or 0, item.epc, item.zone or ""))
+    sold: dict[str, list[SoldUnit]] = {}
+    for row in reads.movement_rows(connection, store, "sold"):
+        sku = names.sku_of_code(row.code)
+        units = min(row.quantity, len(picked.get(sku, ())))
+        sold.setdefault(sku, []).extend(
+            SoldUnit(row.at_ms, row.ref, row.line, unit, row.epc) for unit in range(units)
+        )
+    labels: dict[str, SoldUnit] = {}
+    for sku, units_sold in sold.items():
+        labels |= label_sold(units_sold, picked.get(sku, []))
+    return labels
+
+
+def try_ons(connection: Connection, store: str, day: date | None, now: int) -> list[TryOns]:
+    """Return try-ons per SKU of a business day, most tried first. Raises NotFoundError."""
+    _found, _chosen, span = day_of(connection, store, day, now)
+    names = reads.naming(connection)
+    returned: Counter[str | None] = Counter()
+    touches: Counter[str | None] = Counter()
+    for row in reads.try_on_rows(connection, store, *span):
+        sku = names.sku_of_epc(row.epc)
+        returned[sku] += row.outcome == "returned"
+        touches[sku] += row.outcome == "touch"
+    sold: Counter[str | None] = Counter()
+    for epc, unit in sold_labels(connection, store, names).items():
+        if span.start_ms <= unit.sold_ms < span.end_ms:
+            sold[names.sku_of_epc(epc)] += 1
+    lines = []
+    for sku in {*returned, *touches, *sold}:
+        count = returned[sku] + sold[sku]
+        lines.append(
+            TryOns(
+                sku=sku,
+                try_ons=count,
+                returned=returned[sku],
+                sold=sold[sku],
+                touches=touches[sku],
+                conversion=sold[sku] / count if count else None,
+            )
+        )
+    return sorted(lines, key=lambda line: (-line.try_ons, line.sku or ""))
+
+
+def heat(connection: Connection, store: str, day: date | None, now: int) -> list[HeatCell]:
+    """Return how lively each zone was on a business day. Raises NotFoundError."""
+    _found, _chosen, span = day_of(connection, store, day, now)
+    cells: dict[str, tuple[int, int, int]] = {}
+    for row in reads.buckets(connection, "heat", store, *span):
+        picked, back, arrived = cells.get(row.zone, (0, 0, 0))
+        cells[row.zone] = (picked + row.picked_up, back + row.put_back, arrived + row.arrived)
+    return [
+        HeatCell(zone=zone, picked_up=p, put_back=b, arrived=a) for zone, (p, b, a) in sorted(cells.items())
+    ]
+
+
+def items(connection: Connection, store: str) -> list[Item]:
+    """Return every item of a store, by EPC. Raises NotFoundError."""
+    reads.store(connection, store)
+    names, catalogue = reads.naming(connection), reads.products(connection)
+    labels = sold_labels(connection, store, names)
+    found = []
+    for row in reads.item_rows(connection, store):
+        sku = names.sku_of_epc(row.epc)
+        product = catalogue.get(sku) if sku is not None else None
+        unit = labels.get(row.epc)
+        found.append(
+            Item(
+                epc=row.epc,
+                sku=sku,
+                name=product.name if product else None,
+                name_zh=product.name_zh if product else None,
+                zone=row.zone,
+                status="sold" if unit is not None else row.status,
+                picked_ms=row.picked_ms,
+                first_seen_ms=None if row.first_seen_ms == NEVER_SEEN_MS else row.first_seen_ms,
+                changed_ms=None if row.key_ms < 0 else row.key_ms,
+                sale_id=unit.sale_id if unit is not None else None,
+            )
+        )
+    return found

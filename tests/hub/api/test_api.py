@@ -1,0 +1,249 @@
+"""The API as a client sees it: commerce, stock, plans, errors, and an OpenAPI document without holes."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from functools import partial
+
+import httpx
+import pytest
+
+from contract.messages import (
+    DeviceHealth,
+    PeopleCounted,
+    TagArrived,
+    TagPickedUp,
+    TagPutBack,
+    encode_envelope,
+    encode_observation,
+)
+from hub.app import RunningHub
+from hub.config import HubSettings
+from hub.services.record import record
+
+T0 = 1_790_000_000_000
+SALE = {
+    "sale_id": "s-1",
+    "line": 1,
+    "store": "popup-1",
+    "sku": "heart",
+    "quantity": 1,
+    "sold_at": "2026-09-21T22:14:00+08:00",
+}
+
+
+class NoBroker:
+    """A source that is connected and silent."""
+
+    connected = True
+
+    async def open(self):
+        pass
+
+    async def close(self):
+        pass
+
+    async def next_batch(self):
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    (tmp_path / "store.toml").write_text(
+        '[store]\nid = "popup-1"\nname = "<b>Pop-up</b>"\ntimezone = "Asia/Shanghai"\n\n[[zones]]\nid = "shelf-a"\n'
+    )
+    (tmp_path / "products.csv").write_text(
+        "sku,name,name_zh,case_pack,lead_time_days\nheart,<i>Heart</i>,海洋之心,6,2\n"
+    )
+    (tmp_path / "bindings.csv").write_text("epc,sku\n" + "".join(f"E2{n:022X},heart\n" for n in range(3)))
+    return tmp_path
+
+
+def call(folder, database, scene):
+    """Run a scene against a hub with a small store in it."""
+
+    @asynccontextmanager
+    async def opened():
+        settings = HubSettings(
+            database=database,
+            stores=(str(folder / "store.toml"),),
+            products=str(folder / "products.csv"),
+            bindings=str(folder / "bindings.csv"),
+            replan_minutes=0,
+        )
+        hub = RunningHub(settings, lambda: T0 + 60_000, NoBroker())
+        await hub.start()
+        observations = [
+            *(TagArrived(at=T0 + n, device="r-1", epc=f"E2{n:022X}", zone="shelf-a") for n in range(3)),
+            TagPickedUp(at=T0 + 1000, device="r-1", epc=f"E2{0:022X}", zone="shelf-a"),
+            TagPutBack(
+                at=T0 + 21_000,
+                device="r-1",
+                epc=f"E2{0:022X}",
+                zone="shelf-a",
+                from_zone="shelf-a",
+                picked_at=T0 + 1000,
+            ),
+            TagPickedUp(at=T0 + 30_000, device="r-1", epc=f"E2{1:022X}", zone="shelf-a"),
+            PeopleCounted(at=T0, device="c-1", line="1", entered=4, left=1),
+            DeviceHealth(at=T0, device="r-1", state="ok", zones=("shelf-a",), reads=7),
+        ]
+        payload = encode_envelope(1, [encode_observation(one) for one in observations], sent_at=T0)
+        job = partial(record, deliveries=[("shelfwise/v1/popup-1/pi-1/x1/observations", payload)], now=T0)
+        await asyncio.wrap_future(hub.writer.submit(job))
+        transport = httpx.ASGITransport(app=hub.application)
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
+                yield client, hub
+        finally:
+            await hub.stop()
+
+    async def play():
+        async with opened() as (client, hub):
+            await scene(client, hub)
+
+    asyncio.run(play())
+
+
+def test_a_sale_follows_a_pick_and_stock_is_right_throughout(catalogue, database):
+    async def scene(client, hub):
+        (line,) = (await client.get("/v1/stores/popup-1/stock")).json()["lines"]
+        assert (line["name"], line["total"], line["unplaced"]) == ("<i>Heart</i>", 3, 1)
+        answer = await client.post("/v1/sales", json={"lines": [SALE]})
+        assert answer.json()["recorded"] == 1, answer.text
+        assert (await client.post("/v1/sales", json={"lines": [SALE]})).json()["repeats"] == 1
+        (line,) = (await client.get("/v1/stores/popup-1/stock")).json()["lines"]
+        assert (line["total"], line["unplaced"], line["sold"]) == (2, 0, 1)
+        sold = (await client.get("/v1/stores/popup-1/items", params={"status": "sold"})).json()
+        assert [(item["epc"], item["sale_id"]) for item in sold["items"]] == [(f"E2{1:022X}", "s-1")]
+        (tried,) = (await client.get("/v1/stores/popup-1/try-ons")).json()
+        assert (tried["try_ons"], tried["returned"], tried["sold"]) == (2, 1, 1)
+        people = (await client.get("/v1/stores/popup-1/footfall")).json()
+        assert (people["entered"], people["occupancy"], people["transactions"], people["conversion"]) == (
+            4,
+            3,
+            1,
+            0.25,
+        )
+        (cell,) = (await client.get("/v1/stores/popup-1/heat")).json()
+        assert (cell["picked_up"], cell["put_back"], cell["arrived"]) == (2, 1, 3)
+
+    call(catalogue, database, scene)
+
+
+def test_commerce_is_idempotent_and_conflicts_are_409(catalogue, database):
+    async def scene(client, hub):
+        goods = {
+            "lines": [
+                {
+                    "receipt_id": "d-1",
+                    "store": "popup-1",
+                    "received_at": "2026-09-21T22:00:00Z",
+                    "sku": "heart",
+                    "quantity": 6,
+                }
+            ]
+        }
+        assert (await client.post("/v1/receipts", json=goods)).json()["recorded"] == 1
+        assert (await client.post("/v1/receipts", json=goods)).json()["repeats"] == 1
+        goods["lines"][0]["quantity"] = 7
+        assert (await client.post("/v1/receipts", json=goods)).status_code == 409
+        (line,) = (await client.get("/v1/stores/popup-1/stock")).json()["lines"]
+        assert (line["expected"], line["total"]) == (6, 9)
+        take = {
+            "adjustment_id": "a-1",
+            "store": "popup-1",
+            "adjusted_at": "2026-09-21T22:00:00Z",
+            "sku": "heart",
+            "counted": 8,
+        }
+        assert (await client.post("/v1/adjustments", json=take)).json()["recorded"] == 1
+        assert (await client.post("/v1/adjustments", json=take)).json()["repeats"] == 1
+        (line,) = (await client.get("/v1/stores/popup-1/stock")).json()["lines"]
+        assert (line["adjusted"], line["total"]) == (-1, 8)
+        text = "sale_id,sold_at,sku,quantity\n7,2026-09-21T22:00:00Z,heart,two\n"
+        refused = await client.post("/v1/sales/csv", params={"store": "popup-1"}, content=text)
+        assert refused.status_code == 422
+        assert "line 2, column 'quantity'" in refused.json()["error"]["message"]
+        good = await client.post(
+            "/v1/sales/csv", params={"store": "popup-1"}, content=text.replace("two", "2")
+        )
+        assert good.json()["recorded"] == 1
+        assert (await client.get("/v1/stores/popup-1/sales")).json()[0]["quantity"] == 2
+
+    call(catalogue, database, scene)
+
+
+def test_a_plan_orders_once_and_explains_itself(catalogue, database):
+    async def scene(client, hub):
+        sale = {**SALE, "quantity": 3, "sold_at": "2026-09-21T13:00:00Z"}
+        await client.post("/v1/sales", json={"lines": [sale]})
+        planned = (await client.post("/v1/stores/popup-1/replan")).json()
+        assert planned == {"decided": 1, "ordered": 1, "unchanged": 0, "outdated": 0}
+        (decision,) = (await client.get("/v1/stores/popup-1/decisions")).json()
+        assert (decision["quantity"], decision["reason"], decision["constraint"]) == (
+            12,
+            "below_need",
+            "case_pack",
+        )
+        assert decision["inputs"]["sold_units"] == 3
+        await client.post("/v1/stores/popup-1/replan")
+        (order,) = (await client.get("/v1/stores/popup-1/orders")).json()
+        path = f"/v1/stores/popup-1/orders/{order['order_id']}"
+        assert (await client.post(f"{path}/receive")).status_code == 409
+        for action, state in (("approve", "approved"), ("ship", "in_transit"), ("receive", "received")):
+            assert (await client.post(f"{path}/{action}", params={"by": "li"})).json()["state"] == state
+
+    call(catalogue, database, scene)
+
+
+def test_errors_have_one_shape(catalogue, tmp_path):
+    async def scene(client, hub):
+        for method, path, status in (
+            ("GET", "/v1/stores/nowhere/stock", 404),
+            ("GET", "/nothing", 404),
+            ("POST", "/v1/sales", 422),
+            ("GET", "/v1/stores/popup-1/items?limit=0", 422),
+            ("POST", "/v1/stores/popup-1/orders/none/approve", 404),
+            ("DELETE", "/healthz", 405),
+        ):
+            answer = await client.request(method, path)
+            assert answer.status_code == status, path
+            assert set(answer.json()["error"]) == {"code", "message"}
+
+    call(catalogue, str(tmp_path / "hub.db"), scene)
+
+
+def test_overview_health_and_metrics_answer(catalogue, database):
+    async def scene(client, hub):
+        for path in (
+            "stores",
+            "stores/popup-1",
+            "stores/popup-1/devices",
+            "stores/popup-1/streams",
+            "stores/popup-1/alerts",
+            "dead-letters",
+        ):
+            assert (await client.get(f"/v1/{path}")).status_code == 200, path
+        assert (await client.get("/readyz")).json()["ready"] is True
+        hub.source.connected = False
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()["reasons"]) == (503, ["the broker is not connected"])
+        assert "shelfwise_observations_total" in (await client.get("/metrics")).text
+
+    call(catalogue, database, scene)
+
+
+def test_every_operation_is_documented(catalogue, tmp_path):
+    async def scene(client, hub):
+        document = (await client.get("/openapi.json")).json()
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                where = f"{method} {path}"
+                assert operation.get("summary"), where
+                if path.startswith("/v1"):
+                    assert any(status in operation["responses"] for status in ("404", "422", "503")), where
+                    for status, response in operation["responses"].items():
+                        if not status.startswith("2"):
+                            assert "example" in response["content"]["application/json"], f"{where} {status}"
+
+    call(catalogue, str(tmp_path / "hub.db"), scene)
