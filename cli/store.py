@@ -1,0 +1,119 @@
+"""A whole store on this machine: broker, hub, simulated devices and edge agent, each its own program.
+
+Used by the demo, its check against known truth, and the tests that pull plugs. Everything lives in one
+folder and on free ports of the loopback interface.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from cli.broker import find_nats_server, free_port, write_config
+from cli.children import Child, Family, shelfwise
+from dashboard.client import HubClient
+from firmware_sim.world.files import devices_toml, store_files
+from firmware_sim.world.scenarios import built_in
+
+AGENT: Final = "pi-1"
+START_S: Final = 30.0
+
+
+class LocalStore:
+    """Files, ports and programs of one simulated store.
+
+    Args:
+        folder: where everything goes; made when missing.
+        scenario: name of a scenario or path of a scenario file.
+        hub_port: port of the API, 0 for a free one.
+    """
+
+    def __init__(self, folder: Path, scenario: str, *, hub_port: int = 0) -> None:
+        self.folder = folder
+        self.scenario_name = scenario
+        self.scenario = built_in(scenario)
+        self.store = self.scenario.store
+        self.nats_port, self.mqtt_port = free_port(), free_port()
+        self.hub_port = hub_port or free_port()
+        self.url = f"http://127.0.0.1:{self.hub_port}"
+        self.truth_file = folder / "truth.json"
+        self.family = Family()
+        self._write_files()
+        self.client = HubClient(self.url)
+
+    def _write_files(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lines = self.folder / "lines"
+        lines.mkdir(exist_ok=True)
+        for name, text in store_files(self.scenario, lines).items():
+            (self.folder / name).write_text(text, encoding="utf-8")
+        write_config(self.folder / "broker", port=self.nats_port, mqtt_port=self.mqtt_port)
+        (self.folder / "hub.toml").write_text(
+            f"""[hub]
+database = "hub.db"
+broker = "nats://127.0.0.1:{self.nats_port}"
+host = "127.0.0.1"
+port = {self.hub_port}
+stores = ["store.toml"]
+products = "products.csv"
+bindings = "bindings.csv"
+replan_minutes = 1
+""",
+            encoding="utf-8",
+        )
+        (self.folder / "edge.toml").write_text(
+            f"""[agent]
+id = "{AGENT}"
+store = "{self.store}"
+outbox = "outbox.db"
+
+[broker]
+host = "127.0.0.1"
+port = {self.mqtt_port}
+
+{devices_toml(self.scenario, lines)}""",
+            encoding="utf-8",
+        )
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def start_broker(self) -> Child:
+        """Start nats-server with JetStream and MQTT."""
+        config = self.folder / "broker" / "nats.conf"
+        return self.family.start(
+            Child("broker", [find_nats_server(), "-c", str(config)], self._log("broker"))
+        )
+
+    def start_hub(self) -> Child:
+        """Start the hub."""
+        return self.family.start(
+            Child("hub", shelfwise("hub", "run", "--config", str(self.folder / "hub.toml")), self._log("hub"))
+        )
+
+    def start_devices(self, *, noise: bool, seed: int, quiet_after_s: float | None = None) -> Child:
+        """Start the simulated devices and shoppers."""
+        command = shelfwise(
+            "sim", "run", "--scenario", self.scenario_name, "--dir", str(self.folder / "lines"),
+            "--broker-host", "127.0.0.1", "--broker-port", str(self.mqtt_port), "--hub-url", self.url,
+            "--noise" if noise else "--no-noise", "--seed", str(seed), "--truth", str(self.truth_file),
+        )  # fmt: skip
+        if quiet_after_s is not None:
+            command += ["--shoppers-for", str(quiet_after_s)]
+        return self.family.start(Child("devices", command, self._log("devices")))
+
+    def start_edge(self) -> Child:
+        """Start the edge agent."""
+        return self.family.start(
+            Child(
+                "edge",
+                shelfwise("edge", "run", "--config", str(self.folder / "edge.toml")),
+                self._log("edge"),
+            )
+        )
+
+    def start(self, *, noise: bool, seed: int, quiet_after_s: float | None = None) -> None:
+        """Start everything in order and wait until the hub is ready."""
+        self.start_broker()
+        self.start_hub()
+        self.family.wait_for("the hub", self.client.is_ready, START_S)
+        self.start_devices(noise=noise, seed=seed, quiet_after_s=quiet_after_s)
+        self.start_edge()

@@ -1,0 +1,45 @@
+"""A simulated hour at speed, all clocks in lockstep: hub and ground truth side by side."""
+
+import msgspec
+import pytest
+
+from cli.lockstep import Lockstep
+from cli.truth import compare, tag_zone_error
+from firmware_sim.world.scenarios import built_in
+
+START = 1_795_255_200_000
+
+
+@pytest.mark.flow
+@pytest.mark.parametrize("seed", [11, 12])
+def test_without_noise_hub_and_truth_agree_in_everything(tmp_path, seed):
+    run = Lockstep(msgspec.structs.replace(built_in("calm"), noise=False), seed, tmp_path, start=START)
+    run.run(1200)
+    run.settle(60)
+    hub, truth = run.hub_picture(), run.truth_picture()
+    run.close()
+    assert [row for row in compare(hub, truth) if not row.equal] == []
+    assert tag_zone_error(hub, truth) == 0.0
+    assert truth.entered > 5
+
+
+@pytest.mark.flow
+@pytest.mark.parametrize("seed", [21, 22])
+def test_with_noise_people_and_sales_agree_and_hardly_a_tag_is_misplaced(tmp_path, seed):
+    run = Lockstep(msgspec.structs.replace(built_in("busy"), noise=True), seed, tmp_path, start=START)
+    run.run(240)
+    run.settle(60)
+    hub, truth = run.hub_picture(), run.truth_picture()
+    run.close()
+    differing = [row for row in compare(hub, truth) if not row.equal and not row.what.startswith("on-hand ")]
+    assert differing == []
+    assert tag_zone_error(hub, truth) <= 0.01
+    assert sum(truth.sold.values()) > 5
+
+
+@pytest.mark.flow
+def test_the_hub_rebuilds_the_same_read_tables_from_its_ledger(tmp_path):
+    run = Lockstep(built_in("busy"), 31, tmp_path, start=START)
+    run.run(120)
+    assert run.hub.verify() == []
+    run.close()
