@@ -4,8 +4,8 @@ import json
 import time
 
 import pytest
-from cli.pictures import api_picture
 
+from cli.pictures import api_picture
 from cli.truth import compare, truth_picture
 
 KILLS = 5
