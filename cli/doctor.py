@@ -1,4 +1,9 @@
-"""``shelfwise doctor``: what is there, what is missing, in one line each."""
+"""``shelfwise doctor``: what is there, what is missing, in one line each.
+
+A configured serial device is asked as the agent would ask it: its port is opened for up to two seconds,
+the driver sends what it sends first, and anything that the driver understands counts as an answer. A
+reader is never asked to transmit: only what a driver without a region would send is sent.
+"""
 
 import os
 import shutil
@@ -8,13 +13,19 @@ import time
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+import msgspec
+import serial
 import typer
 from rich.console import Console
 from serial.tools.list_ports import comports
 
+from cli.broker import find_nats_server
 from contract.errors import ConfigError
+from edge.config import Device, load_edge
+from edge.model import RejectRead
 
 EARLIEST_PLAUSIBLE_S = 1_735_689_600
+LISTEN_S = 2.0
 
 
 class Finding(NamedTuple):
@@ -30,7 +41,7 @@ def doctor(
         Path, typer.Option("--config", "-c", help="the agent's TOML file; skipped when missing")
     ] = Path("edge.toml"),
 ) -> None:
-    """Check Python, clock, disk, broker program, serial ports and the agent's configuration.
+    """Check Python, clock, disk, broker program, serial ports, configuration, and whether devices answer.
 
     Exits with 1 when something needs attention.
 
@@ -68,8 +79,6 @@ def _disk(folder: Path) -> Finding:
 
 
 def _broker_program() -> Finding:
-    from cli.broker import find_nats_server
-
     try:
         return Finding(good=True, what="broker", detail=find_nats_server())
     except ConfigError as error:
@@ -84,8 +93,6 @@ def _ports() -> Finding:
 def _configuration(path: Path) -> list[Finding]:
     if not path.exists():
         return [Finding(good=True, what="configuration", detail=f"{path} does not exist; nothing to check")]
-    from edge.config import load_edge
-
     try:
         edge = load_edge(path, os.environ)
     except ConfigError as error:
@@ -100,17 +107,47 @@ def _configuration(path: Path) -> list[Finding]:
             f"{broker.host}:{broker.port} {'answers' if reachable else 'does not answer'}",
         ),
     ]
-    for device in edge.devices:
-        port = device.settings.port
-        if port:
-            readable = os.access(port, os.R_OK | os.W_OK)
-            state = (
-                "can be opened"
-                if readable
-                else "cannot be opened; is it plugged in, and is this user in group 'dialout'?"
-            )
-            findings.append(Finding(readable, f"device {device.settings.id}", f"{port} {state}"))
-    return findings
+    return findings + [_answer(device) for device in edge.devices if device.settings.port]
+
+
+def _answer(device: Device) -> Finding:
+    """Open a device's port, talk to it as its driver does, and say whether it was understood."""
+    what, port_name = f"device {device.settings.id}", device.settings.port
+    if not Path(port_name).exists():
+        return Finding(good=False, what=what, detail=f"{port_name} does not exist; is the device plugged in?")
+    settings = device.driver_settings
+    if hasattr(settings, "region"):
+        settings = msgspec.structs.replace(settings, region=None)
+    driver = device.spec.build(device.settings.id, settings)
+    heard, understood = 0, 0
+    try:
+        with serial.Serial(
+            port_name, device.settings.baud or device.spec.baud or 9_600, timeout=0.05, exclusive=True
+        ) as port:
+            driver.connected(_now_ms())
+            until = time.monotonic() + LISTEN_S
+            while not understood and time.monotonic() < until:
+                port.write(driver.poll(_now_ms()))
+                received = port.read(512)
+                heard += len(received)
+                reads = driver.receive(received, _now_ms()) if received else []
+                understood += sum(not isinstance(read, RejectRead) for read in reads)
+    except (serial.SerialException, OSError, ValueError) as error:
+        detail = (
+            f"{port_name} cannot be opened: {error}; does the agent run, is this user in group 'dialout'?"
+        )
+        return Finding(good=False, what=what, detail=detail)
+    if understood:
+        return Finding(good=True, what=what, detail=f"{port_name} answers as {device.spec.name}")
+    if heard:
+        detail = f"{port_name} sends {heard} bytes that {device.spec.name} does not understand; is the baud rate right?"
+    else:
+        detail = f"{port_name} is there, but nothing answers within {LISTEN_S:.0f} s"
+    return Finding(good=False, what=what, detail=detail)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _reachable(host: str, port: int) -> bool:

@@ -1,13 +1,19 @@
-"""``shelfwise edge``: run the agent, or check its configuration."""
+"""``shelfwise edge``: run the agent, check its configuration, look into its outbox."""
 
 import os
 from pathlib import Path
 
 import typer
 
+from cli.notify import heartbeat_from
+from edge.agent import run as run_agent
+from edge.config import load_edge
+from edge.outbox import Outbox
+
 edge_app = typer.Typer(help="The edge agent on the Pi.", no_args_is_help=True)
 
 CONFIG = typer.Option(Path("edge.toml"), "--config", "-c", help="the agent's TOML file")
+REFUSED_SHOWN = 20
 
 
 @edge_app.command("run")
@@ -16,10 +22,12 @@ def run(config: Path = CONFIG) -> None:
 
     Example: shelfwise edge run --config /etc/shelfwise/edge.toml
     """
-    from edge.agent import run as run_agent
-    from edge.config import load_edge
-
-    run_agent(load_edge(config, os.environ))
+    edge = load_edge(config, os.environ)
+    heartbeat = heartbeat_from(os.environ)
+    try:
+        run_agent(edge, heartbeat=heartbeat)
+    finally:
+        heartbeat.stopping()
 
 
 @edge_app.command("check")
@@ -28,8 +36,6 @@ def check(config: Path = CONFIG) -> None:
 
     Example: shelfwise edge check --config edge.toml
     """
-    from edge.config import load_edge
-
     edge = load_edge(config, os.environ)
     agent, broker = edge.config.agent, edge.config.broker
     print(
@@ -48,12 +54,9 @@ def outbox(config: Path = CONFIG) -> None:
 
     Example: shelfwise edge outbox --config edge.toml
     """
-    from edge.config import load_edge
-    from edge.outbox import Outbox
-
     edge = load_edge(config, os.environ)
     box = Outbox(edge.outbox_path, agent=edge.config.agent.id, bounds=edge.config.outbox)
     print(f"stream {box.stream}: {box.waiting} observations without receipt, next number {box.next_seq}")
-    for at, device, reason, raw in box.dead_letters()[-20:]:
+    for at, device, reason, raw in box.dead_letters()[-REFUSED_SHOWN:]:
         print(f"  {at} {device} {reason} {raw[:24].hex().upper()}")
     box.close()

@@ -12,8 +12,8 @@ import msgspec
 
 from contract.errors import MessageError
 
-SLUG_PATTERN: Final = r"^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$"
-EPC_PATTERN: Final = r"^([0-9A-F]{4}){1,31}$"
+SLUG_PATTERN: Final = r"^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$(?!\n)"
+EPC_PATTERN: Final = r"^([0-9A-F]{4}){1,31}$(?!\n)"
 
 StoreId = NewType("StoreId", str)
 AgentId = NewType("AgentId", str)

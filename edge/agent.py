@@ -1,19 +1,26 @@
 """The edge agent: the only file that wires lines, pipeline, outbox and uplink together.
 
-Everything runs on one asyncio loop. Serial threads and paho's threads only hand bytes over to it; the
-outbox is written on a thread of its own because an fsync on an SD card can take long.
+Everything runs on one asyncio loop. Serial threads and paho's threads only leave what came, with its
+time, for the loop's next turn: a reader that reports hundreds of tags a second wakes the loop twenty
+times, not hundreds. The outbox is written on a thread of its own because an fsync on an SD card can
+take long.
 """
 
 import asyncio
-import contextlib
+import fcntl
 import logging
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Final, Literal, ParamSpec, TypeVar
 
-from contract.errors import LinkError, MessageError
+from contract.errors import ConfigError, LinkError, MessageError
 from contract.messages import Alert, CommandResult, decode_command, encode
 from contract.topics import agent_topic
 from edge.config import Edge
@@ -33,15 +40,19 @@ SENSE_EVERY: Final = 2
 EARLIEST_PLAUSIBLE_MS: Final = 1_735_689_600_000
 """2025-01-01: a Pi without a battery clock boots long before this."""
 
+MAX_ARRIVALS: Final = 50_000
+MAX_INBOX: Final = 10_000
+
 
 class Clock:
     """Wall clock in ms, and whether it can be trusted.
 
     A clock before 2025 or one that jumped against the monotonic clock by over two seconds since the
-    last look is suspect until it has run evenly for a minute.
+    last look is suspect until it has run evenly for a minute. May be asked from any thread.
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._offset_ms = self._look()
         self._suspect_until = 0.0
 
@@ -51,13 +62,49 @@ class Clock:
 
     def now(self) -> tuple[int, bool]:
         """Return (ms since 1970, suspect)."""
-        wall = time.time_ns() // 1_000_000
-        offset = self._look()
-        if abs(offset - self._offset_ms) > 2_000:
-            log.warning("event=clock_step by_ms=%d", offset - self._offset_ms)
-            self._suspect_until = time.monotonic() + 60
-        self._offset_ms = offset
-        return wall, wall < EARLIEST_PLAUSIBLE_MS or time.monotonic() < self._suspect_until
+        with self._lock:
+            wall = time.time_ns() // 1_000_000
+            offset = self._look()
+            if abs(offset - self._offset_ms) > 2_000:
+                log.warning("event=clock_step by_ms=%d", offset - self._offset_ms)
+                self._suspect_until = time.monotonic() + 60
+            self._offset_ms = offset
+            return wall, wall < EARLIEST_PLAUSIBLE_MS or time.monotonic() < self._suspect_until
+
+
+class Arrivals:
+    """What other threads leave for the loop, in order.
+
+    News of lines and sessions is always kept. Bytes and messages are refused beyond a bound, which is
+    reached only while the loop waits for a disk that has stalled; then they are lost as on a line that
+    nobody reads.
+    """
+
+    def __init__(self, limit: int = MAX_ARRIVALS) -> None:
+        self._limit = limit
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._refused = 0
+
+    def news(self, item: Callable[[], None]) -> None:
+        """Leave something that must not be lost."""
+        self._waiting.append(item)
+
+    def offer(self, item: Callable[[], None]) -> None:
+        """Leave something that is refused when too much waits."""
+        if len(self._waiting) < self._limit:
+            self._waiting.append(item)
+            return
+        if not self._refused:
+            log.error("event=arrivals_full limit=%d effect=input_dropped", self._limit)
+        self._refused += 1
+
+    def take(self) -> Iterator[Callable[[], None]]:
+        """Yield what waits, oldest first."""
+        if self._refused:
+            log.error("event=arrivals_resumed dropped=%d", self._refused)
+            self._refused = 0
+        for _ in range(len(self._waiting)):
+            yield self._waiting.popleft()
 
 
 class Agent:
@@ -66,11 +113,18 @@ class Agent:
     Args:
         edge: checked configuration.
         clock: gives (now, suspect).
+        heartbeat: called at every turn of the loop, so that its silence tells of a loop that hangs.
     """
 
-    def __init__(self, edge: Edge, clock: Callable[[], tuple[int, bool]] | None = None) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        clock: Callable[[], tuple[int, bool]] | None = None,
+        heartbeat: Callable[[], None] | None = None,
+    ) -> None:
         self._edge = edge
         self._clock = clock or Clock().now
+        self._heartbeat = heartbeat
         config = edge.config
         self._outbox = Outbox(edge.outbox_path, agent=config.agent.id, bounds=config.outbox)
         self._pipeline = Pipeline(edge, self._outbox)
@@ -80,12 +134,13 @@ class Agent:
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
         self._lines: dict[str, SerialLine] = {}
         self._device_session: MqttLine | None = None
-        self._inbox: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(maxsize=10_000)
+        self._arrivals = Arrivals()
+        self._inbox: deque[tuple[str, bytes]] = deque()
         self._online: bool | None = None
+        self._disk_fails = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until ``stopping`` is set; what was committed is safe at any moment."""
-        loop = asyncio.get_running_loop()
         config = self._edge.config
         now, _ = self._clock()
         self._pipeline.start(now)
@@ -93,14 +148,16 @@ class Agent:
             self._pipeline.report(
                 Alert(at=now, device=config.agent.id, code="outbox_replaced", text=self._outbox.recovered)
             )
-        self._open_lines(loop)
+        self._open_lines()
         uplink = Uplink(
             config.broker,
             store=config.agent.store,
             agent=config.agent.id,
             password=self._edge.password,
-            on_change=lambda up: _hand_over(loop, self._set_online, up),
-            on_message=lambda topic, payload: _hand_over(loop, self._take_message, topic, payload),
+            on_change=lambda up: self._arrivals.news(partial(self._set_online, up)),
+            on_message=lambda topic, payload: self._arrivals.offer(
+                partial(self._take_message, topic, payload)
+            ),
         )
         uplink.start()
         log.info(
@@ -113,13 +170,13 @@ class Agent:
         try:
             await self._turn(uplink, stopping)
         finally:
-            for line in self._lines.values():
-                await asyncio.to_thread(line.stop)
+            stops = [line.stop for line in self._lines.values()]
             if self._device_session is not None:
-                await asyncio.to_thread(self._device_session.stop)
-            await self._sense()
-            with contextlib.suppress(LinkError):
-                await self._exchange(uplink)
+                stops.append(self._device_session.stop)
+            await asyncio.gather(*(asyncio.to_thread(stop) for stop in stops))
+            self._take_arrivals()
+            await self._sense(last=True)
+            await self._exchange(uplink)
             await asyncio.to_thread(uplink.stop)
             self._disk.shutdown()
             self._outbox.close()
@@ -129,6 +186,7 @@ class Agent:
         turn = 0
         while not stopping.is_set():
             turn += 1
+            self._take_arrivals()
             now, _ = self._clock()
             for device, line in self._lines.items():
                 outgoing = self._pipeline.outgoing(device, now)
@@ -136,41 +194,60 @@ class Agent:
                     line.write(outgoing)
             if turn % SENSE_EVERY == 0:
                 await self._sense()
-            try:
-                await self._exchange(uplink)
-            except LinkError as error:
-                log.error("event=outbox_write_failed error=%s effect=tried_again", error)
-            try:
-                await asyncio.wait_for(stopping.wait(), POLL_S)
-            except TimeoutError:
-                continue
+            await self._exchange(uplink)
+            if self._heartbeat is not None:
+                self._heartbeat()
+            await asyncio.sleep(POLL_S)
 
-    async def _sense(self) -> None:
+    def _take_arrivals(self) -> None:
+        for arrival in self._arrivals.take():
+            arrival()
+
+    async def _sense(self, *, last: bool = False) -> None:
         now, suspect = self._clock()
-        batch = self._pipeline.sense(now, suspect=suspect)
+        batch = self._pipeline.sense(now, suspect=suspect, last=last)
         if batch is None:
             return
         try:
             await self._on_disk(self._pipeline.save, batch, now)
         except LinkError as error:
+            self._note_disk(error)
+        else:
+            self._note_disk(None)
+
+    def _note_disk(self, error: LinkError | None) -> None:
+        """Log when the outbox begins to refuse writes, and when it takes them again."""
+        if error is not None and not self._disk_fails:
             log.error("event=outbox_write_failed error=%s effect=kept_in_memory", error)
+        elif error is None and self._disk_fails:
+            log.warning("event=outbox_write_resumed")
+        self._disk_fails = error is not None
 
     async def _exchange(self, uplink: Uplink) -> None:
-        """Let the conversation act on session changes, receipts and time; publish what it wants."""
+        """Let the conversation act on session changes, messages and time; publish what it wants.
+
+        A message whose effect cannot be stored stays first in line and is tried again.
+        """
         now, _ = self._clock()
         if self._online is not None:
             online, self._online = self._online, None
             if online:
-                uplink.publish(await self._on_disk(self._conversation.online, now))
+                uplink.publish(self._conversation.online(now))
             else:
                 self._conversation.offline()
-        while not self._inbox.empty():
-            topic, payload = self._inbox.get_nowait()
-            if topic.endswith("/command"):
-                uplink.publish(await self._command(payload, now))
-            else:
-                uplink.publish(await self._on_disk(self._conversation.receive, topic, payload, now))
-        uplink.publish(await self._on_disk(self._conversation.due, now))
+        try:
+            while self._inbox:
+                topic, payload = self._inbox[0]
+                if topic.endswith("/command"):
+                    answers = await self._command(payload, now)
+                else:
+                    answers = await self._on_disk(self._conversation.receive, topic, payload, now)
+                uplink.publish(answers)
+                self._inbox.popleft()
+            if self._conversation.is_due(now):
+                uplink.publish(await self._on_disk(self._conversation.due, now))
+        except LinkError as error:
+            self._note_disk(error)
 
     async def _command(self, payload: bytes, now: int) -> list[tuple[str, bytes]]:
         try:
@@ -198,7 +275,7 @@ class Agent:
     async def _on_disk(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         return await asyncio.get_running_loop().run_in_executor(self._disk, lambda: function(*args, **kwargs))
 
-    def _open_lines(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _open_lines(self) -> None:
         topics: dict[str, str] = {}
         for device in self._edge.devices:
             name = device.settings.id
@@ -209,9 +286,9 @@ class Agent:
                 name,
                 device.settings.port,
                 device.settings.baud or device.spec.baud or 9_600,
-                on_open=lambda name=name: _hand_over(loop, self._opened, name),  # type: ignore[misc]
-                on_close=lambda why, name=name: _hand_over(loop, self._closed, name, why),  # type: ignore[misc]
-                on_bytes=lambda received, name=name: _hand_over(loop, self._received, name, received),  # type: ignore[misc]
+                on_open=partial(self._opened, name),
+                on_close=partial(self._closed, name),
+                on_bytes=partial(self._received, name),
             )
         if topics:
             config = self._edge.config
@@ -222,49 +299,66 @@ class Agent:
                 topics,
                 username=broker.username,
                 password=self._edge.password if broker.username else "",
-                on_open=lambda name: _hand_over(loop, self._opened, name),
-                on_close=lambda name, why: _hand_over(loop, self._closed, name, why),
-                on_payload=lambda name, payload: _hand_over(loop, self._received, name, payload),
+                on_open=self._opened,
+                on_close=self._closed,
+                on_payload=self._received,
             )
             self._device_session.start()
         for line in self._lines.values():
             line.start()
 
     def _opened(self, device: str) -> None:
-        self._pipeline.line_opened(device, self._clock()[0])
+        """On a line's thread."""
+        self._arrivals.news(partial(self._pipeline.line_opened, device, self._clock()[0]))
 
     def _closed(self, device: str, why: str) -> None:
-        self._pipeline.line_closed(device, self._clock()[0], why)
+        """On a line's thread."""
+        self._arrivals.news(partial(self._pipeline.line_closed, device, self._clock()[0], why))
 
     def _received(self, device: str, received: bytes) -> None:
-        self._pipeline.receive(device, received, self._clock()[0])
+        """On a line's thread."""
+        self._arrivals.offer(partial(self._pipeline.receive, device, received, self._clock()[0]))
 
     def _set_online(self, up: bool) -> None:
         self._online = up
 
     def _take_message(self, topic: str, payload: bytes) -> None:
-        if self._inbox.full():
+        if len(self._inbox) >= MAX_INBOX:
             log.warning("event=inbox_full topic=%s effect=dropped_and_asked_again", topic)
             return
-        self._inbox.put_nowait((topic, payload))
+        self._inbox.append((topic, payload))
 
 
-def _hand_over(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: object) -> None:
-    """Run a function on the loop; a thread that outlives the loop hands nothing over."""
-    try:
-        loop.call_soon_threadsafe(function, *args)
-    except RuntimeError:
-        log.debug("event=loop_gone function=%s", function.__name__)
+@contextmanager
+def _alone(outbox: Path) -> Iterator[None]:
+    """Hold the outbox: two agents on one file would give the same numbers to different observations."""
+    lock = outbox.with_name(f"{outbox.name}.lock")
+    with ExitStack() as stack:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            fcntl.flock(stack.enter_context(lock.open("w")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                f"another agent runs on {outbox}; every agent needs an outbox of its own"
+            ) from error
+        except OSError as error:
+            raise ConfigError(f"{lock} cannot be written: {error}; expected a writable folder") from error
+        yield
 
 
-def run(edge: Edge) -> None:
-    """Run the agent until SIGTERM or SIGINT."""
+def run(edge: Edge, *, heartbeat: Callable[[], None] | None = None) -> None:
+    """Run the agent until SIGTERM or SIGINT; see :class:`Agent` for ``heartbeat``.
+
+    Raises:
+        ConfigError: another agent runs on this outbox, or the outbox cannot be opened.
+    """
 
     async def main() -> None:
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stopping.set)
-        await Agent(edge).run(stopping)
+        await Agent(edge, heartbeat=heartbeat).run(stopping)
 
-    asyncio.run(main())
+    with _alone(edge.outbox_path):
+        asyncio.run(main())

@@ -8,12 +8,13 @@ SHELFWISE_BROKER_PASSWORD.
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from contract.errors import ConfigError, MessageError
 from contract.ids import Slug, parse_slug
+from contract.messages import ShortText
 from contract.settings import read_settings
 from edge.drivers import driver
 from edge.model import DriverSpec, Place, Tray
@@ -27,7 +28,7 @@ class TraySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What lies on a scale's plate, and where the plate is."""
 
     zone: Slug
-    sku: str | None = None
+    sku: ShortText | None = None
     unit_weight_g: float | None = None
 
 
@@ -56,7 +57,7 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settings: dict[str, Any] = {}
     antennas: dict[str, Slug] = {}
     tray: TraySettings | None = None
-    line: str = ""
+    line: Slug = ""
 
 
 class AgentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +73,7 @@ class AgentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: Slug
     store: Slug
     outbox: str = "outbox.db"
-    window: int = 5_000
+    window: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 5_000
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,7 +117,7 @@ def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
     if host := environment.get("SHELFWISE_BROKER_HOST"):
         broker = msgspec.structs.replace(broker, host=host)
     if port := environment.get("SHELFWISE_BROKER_PORT"):
-        if not port.isdigit():
+        if not port.isdecimal() or not 1 <= int(port) <= 65_535:
             raise ConfigError(
                 f"environment variable SHELFWISE_BROKER_PORT is {port!r}; expected a port number"
             )

@@ -11,20 +11,17 @@ Invariants:
 - a stream id is made with the file and names this file's numbering only; in doubt a new stream is
   opened and every unreceipted row is renumbered into it, in order.
 
-sqlite-utils makes and inspects the schema; the hot path is one raw connection used from one thread.
+The file itself is :mod:`edge.outbox_file`'s; the hot path is one raw connection used from one thread.
 """
 
 import logging
 import secrets
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-import sqlite_utils
 
-from contract.errors import ConfigError, LinkError
 from contract.ids import StreamId
 from contract.messages import (
     MAX_ENVELOPE_BYTES,
@@ -39,10 +36,10 @@ from contract.messages import (
     encode_observation,
 )
 from edge.model import Parcel, RejectRead
+from edge.outbox_file import Transaction, open_file
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION: Final = 1
 MAX_PARCEL_BYTES: Final = MAX_ENVELOPE_BYTES // 2
 TELEMETRY: Final = (DeviceHealth, Rejected)
 """Kinds that are dropped first when the outbox is full."""
@@ -56,8 +53,8 @@ class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         max_dead_letters: refused device inputs kept for inspection; the oldest go first.
     """
 
-    max_rows: int = 500_000
-    max_dead_letters: int = 10_000
+    max_rows: Annotated[int, msgspec.Meta(ge=100)] = 500_000
+    max_dead_letters: Annotated[int, msgspec.Meta(ge=0)] = 10_000
 
 
 class Outbox:
@@ -70,49 +67,19 @@ class Outbox:
     """
 
     def __init__(self, path: Path, *, agent: str, bounds: Bounds | None = None) -> None:
-        self._path = path
         self._agent = agent
         self._bounds = bounds or Bounds()
-        self.recovered: str = ""
-        self._connection = self._open()
+        self._connection, self.recovered = open_file(path)
         self._load()
-
-    # -- opening ------------------------------------------------------------------------------
-
-    def _open(self) -> sqlite3.Connection:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            if self._path.exists() and not _is_sound(self._path):
-                aside = self._path.with_suffix(f".damaged-{secrets.token_hex(4)}")
-                self._path.rename(aside)
-                for tail in ("-wal", "-shm"):
-                    Path(f"{self._path}{tail}").unlink(missing_ok=True)
-                self.recovered = (
-                    f"outbox file was damaged and is set aside as {aside.name}; a new stream begins"
-                )
-                log.error("event=outbox_damaged file=%s kept_as=%s", self._path, aside.name)
-            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-        except (OSError, sqlite3.Error) as error:
-            raise ConfigError(
-                f"outbox {self._path} cannot be opened: {error}; expected a writable file"
-            ) from error
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            connection.close()
-            raise ConfigError(
-                f"outbox {self._path} was written by a newer Shelfwise (schema {version}, this one knows {SCHEMA_VERSION})"
-            )
-        if version == 0:
-            _make_schema(connection)
-        return connection
 
     def _load(self) -> None:
         meta = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
         if "stream" not in meta:
             meta = {"stream": self._new_stream_id(), "next_seq": 1, "receipt_seq": 0, "receipt_digest": None}
-            self._connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", list(meta.items()))
+            with self._transaction():
+                self._connection.executemany(
+                    "INSERT INTO meta (key, value) VALUES (?, ?)", list(meta.items())
+                )
         self.stream = StreamId(meta["stream"])
         self.next_seq = int(meta["next_seq"])
         self.receipt_seq = int(meta["receipt_seq"])
@@ -271,10 +238,9 @@ class Outbox:
         """
         first, last = receipt_seq + 1, self.receipt_seq
         with self._transaction():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO lost (first_seq, last_seq, reason) VALUES (?, ?, ?)",
-                (first, last, "hub_restored"),
-            )
+            # A range that the old receipt reached into begins behind what the hub forgot.
+            self._connection.execute("UPDATE lost SET first_seq = ? WHERE first_seq <= ?", (last + 1, last))
+            self._connection.execute("INSERT INTO lost VALUES (?, ?, ?)", (first, last, "hub_restored"))
             self._set(receipt_seq=receipt_seq, receipt_digest=None)
         log.error("event=hub_went_back stream=%s from=%d to=%d", self.stream, last, receipt_seq)
         self.receipt_seq, self._receipt_digest = receipt_seq, None
@@ -384,59 +350,8 @@ class Outbox:
             "UPDATE meta SET value = ? WHERE key = ?", [(v, k) for k, v in values.items()]
         )
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._connection)
-
-
-class _Transaction:
-    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK; SQLite's errors become LinkError."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            raise LinkError(f"outbox cannot be written: {error}") from error
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            if error is None:
-                self._connection.execute("COMMIT")
-        except sqlite3.Error as failure:
-            error = failure
-        if error is not None and self._connection.in_transaction:
-            # SQLite itself has already rolled back after some errors, a full disk among them.
-            self._connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
-            raise LinkError(f"outbox cannot be written: {error}") from error
-
-
-def _make_schema(connection: sqlite3.Connection) -> None:
-    database = sqlite_utils.Database(connection)
-    database.table("meta").create({"key": str, "value": str}, pk="key")
-    connection.execute(
-        "CREATE TABLE rows (seq INTEGER PRIMARY KEY, line BLOB NOT NULL, digest INTEGER NOT NULL, telemetry INTEGER NOT NULL)"
-    )
-    database.table("lost").create({"first_seq": int, "last_seq": int, "reason": str}, pk="first_seq")
-    database.table("checkpoints").create({"stage": str, "state": bytes}, pk="stage")
-    database.table("dead_letters").create(
-        {"id": int, "at": int, "device": str, "reason": str, "raw": bytes, "detail": str}, pk="id"
-    )
-    database.table("commands").create({"command_id": str, "at": int}, pk="command_id")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _is_sound(path: Path) -> bool:
-    try:
-        connection = sqlite3.connect(path)
-        try:
-            return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError:
-        return False
+    def _transaction(self) -> Transaction:
+        return Transaction(self._connection)
 
 
 def _merge(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 CHECKPOINT_MS: Final = 5_000
 """A quiet shop is checkpointed this often, so that a crash is dated to within five seconds."""
 
+MAX_STEP_BACK_MS: Final = 2_000
 MAX_REJECTS_PER_PASS: Final = 2_000
 MAX_UNSAVED: Final = 50_000
 
@@ -62,6 +63,7 @@ class Pipeline:
             for device in edge.devices
         }
         self._reads: list[Read] = []
+        self._broken: set[str] = set()
         self._unsaved: list[AnyObservation] = []
         self._saved_at = 0
         self._encoder = msgspec.msgpack.Encoder()
@@ -101,8 +103,18 @@ class Pipeline:
         self._reads.append(StatusRead(device=device, at=now, what="line_closed", detail=why[:200]))
 
     def receive(self, device: str, data: bytes, now: int) -> None:
-        """Bytes or one payload from a device."""
-        self._reads.extend(self._drivers[device].receive(data, now))
+        """Bytes or one payload from a device; a driver that raises on them stops no other device."""
+        try:
+            self._reads.extend(self._drivers[device].receive(data, now))
+        except Exception as error:  # drivers come from other packages too
+            if device not in self._broken:
+                log.error("event=driver_failed device=%s error=%r", device, error, exc_info=error)
+            self._broken.add(device)
+            self._reads.append(
+                RejectRead(device=device, at=now, reason="driver_error", raw=data, detail=repr(error)[:200])
+            )
+        else:
+            self._broken.discard(device)
 
     def outgoing(self, device: str, now: int) -> bytes:
         """Return what to write to a device now."""
@@ -117,14 +129,18 @@ class Pipeline:
         """Add an observation of the agent about itself."""
         self._unsaved.append(observation)
 
-    def sense(self, now: int, *, suspect: bool = False) -> Batch | None:
+    def sense(self, now: int, *, suspect: bool = False, last: bool = False) -> Batch | None:
         """Fold everything read so far; return what must be stored, None for nothing.
 
         Args:
             now: ms.
             suspect: the clock is not trusted; observations say so.
+            last: the agent stops; the state is stored in any case.
         """
-        reads, self._reads = self._reads, []
+        if now < self._state.health.now - MAX_STEP_BACK_MS:
+            self._clock_set_back(now)
+        reads = [read if read.at <= now else msgspec.structs.replace(read, at=now) for read in self._reads]
+        self._reads = []
         place, config, state = self._edge.place, self._edge.config, self._state
         presence, tags = sense_presence(state.presence, reads, now, place=place, settings=config.presence)
         weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
@@ -137,9 +153,21 @@ class Pipeline:
         self._unsaved.extend(fresh)
         self._bound_memory()
         rejects = tuple(read for read in reads if isinstance(read, RejectRead))[:MAX_REJECTS_PER_PASS]
-        if not self._unsaved and not rejects and now - self._saved_at < CHECKPOINT_MS:
+        if not (last or self._unsaved or rejects or now - self._saved_at >= CHECKPOINT_MS):
             return None
         return Batch(tuple(self._unsaved), rejects, self._encoder.encode(self._state))
+
+    def _clock_set_back(self, now: int) -> None:
+        """Every span that is being measured would last until the clock is where it was: begin anew."""
+        log.warning(
+            "event=clock_set_back by_ms=%d effect=sensing_spans_begin_anew", self._state.health.now - now
+        )
+        health, _ = restart_health(self._state.health, now, place=self._edge.place)
+        presence = restart_presence(self._state.presence)
+        self._state = msgspec.structs.replace(self._state, health=health, presence=presence)
+        self._saved_at = now
+        for driver in self._drivers.values():
+            driver.connected(now)
 
     def _bound_memory(self) -> None:
         """While the disk refuses, facts wait in memory; telemetry makes room for them first."""

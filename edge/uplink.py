@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from enum import Enum
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 import msgspec
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 FIRST_TIMEOUT_MS: Final = 2_000
 MAX_TIMEOUT_MS: Final = 30_000
+MAX_QUEUED: Final = 2_000
+"""Messages that paho may hold; what it refuses, the conversation sends again."""
 
 
 class Queue(Protocol):
@@ -148,22 +150,33 @@ class Conversation:
             self._deadline = now + self._timeout_ms
         return []
 
+    @property
+    def _in_flight(self) -> int:
+        return max(0, self._sent_until - self._queue.receipt_seq)
+
+    def _timed_out(self, now: int) -> bool:
+        """The deadline has passed, or is so far away that the clock must have been set back."""
+        return not self._deadline - MAX_TIMEOUT_MS <= now < self._deadline
+
+    def is_due(self, now: int) -> bool:
+        """True when :meth:`due` would publish something; touches no disk."""
+        if self.phase is Phase.OFFLINE:
+            return False
+        in_flight = self._in_flight
+        if (self.phase is not Phase.SENDING or in_flight) and self._timed_out(now):
+            return True
+        unsent = self._queue.next_seq - 1 - max(self._sent_until, self._queue.receipt_seq)
+        return self.phase is Phase.SENDING and unsent > 0 and in_flight < self._window
+
     def due(self, now: int) -> list[tuple[str, bytes]]:
         """Return what to publish now; call often."""
-        if self.phase is Phase.OFFLINE:
+        if not self.is_due(now):
             return []
-        if self.phase is not Phase.SENDING:
-            if now < self._deadline:
-                return []
+        in_flight = self._in_flight
+        if (self.phase is not Phase.SENDING or in_flight) and self._timed_out(now):
             self._back_off()
             return self._doubt(now) if self.phase is Phase.DOUBTING else self._ask(now)
         self._sent_until = max(self._sent_until, self._queue.receipt_seq)
-        in_flight = self._sent_until - self._queue.receipt_seq
-        if in_flight and now >= self._deadline:
-            self._back_off()
-            return self._ask(now)
-        if self._sent_until >= self._queue.next_seq - 1 or in_flight >= self._window:
-            return []
         if not in_flight:
             self._deadline = now + self._timeout_ms
         topic = stream_topic(self.address, "observations")
@@ -207,10 +220,10 @@ class BrokerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         keepalive_s: MQTT keep-alive.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 1883
+    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 1883
     username: str = ""
-    keepalive_s: int = 15
+    keepalive_s: Annotated[int, msgspec.Meta(ge=2, le=3_600)] = 15
 
 
 class Uplink:
@@ -250,6 +263,8 @@ class Uplink:
             protocol=MQTTProtocolVersion.MQTTv311,
         )
         client.max_inflight_messages_set(200)
+        # paho keeps what was not acknowledged, also over sessions that come and go.
+        client.max_queued_messages_set(MAX_QUEUED)
         client.reconnect_delay_set(min_delay=1, max_delay=30)
         if settings.username:
             client.username_pw_set(settings.username, password or None)
@@ -267,7 +282,9 @@ class Uplink:
         self._client.loop_start()
 
     def publish(self, messages: list[tuple[str, bytes]]) -> None:
-        """Hand messages to paho; what it cannot deliver the conversation sends again."""
+        """Hand messages to paho while a session is up; what it does not deliver is sent again later."""
+        if not self._client.is_connected():
+            return
         for topic, payload in messages:
             self._client.publish(topic, payload, qos=QOS)
 
@@ -302,6 +319,14 @@ class Uplink:
         reasons: list[ReasonCode],
         properties: Properties | None,
     ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            log.error(
+                "event=subscription_refused host=%s port=%d reasons=%s effect=nothing_is_sent",
+                self._settings.host,
+                self._settings.port,
+                [str(reason) for reason in reasons],
+            )
+            return
         log.info("event=broker_up host=%s port=%d", self._settings.host, self._settings.port)
         self._on_change(True)
 

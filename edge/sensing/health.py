@@ -14,6 +14,8 @@ from contract.messages import AnyObservation, Blind, DeviceHealth, Rejected
 from edge.model import NOT_SENSING, Place, Read, RejectRead, StatusRead
 
 REPEAT_MS: Final = 60_000
+DETAIL_MS: Final = 5_000
+"""A device whose fault comes and goes is told of this often, not at each report."""
 MAX_SAMPLE_BYTES: Final = 64
 
 DeviceCondition: TypeAlias = Literal["ok", "silent", "offline"]
@@ -31,6 +33,7 @@ class DeviceState(msgspec.Struct, frozen=True, array_like=True):
         reads: useful reads since the agent started.
         rejects: rejects since the agent started.
         detail: what the device last said of itself, when that was a fault.
+        told: the detail in its last report.
     """
 
     state: DeviceCondition = "offline"
@@ -41,6 +44,7 @@ class DeviceState(msgspec.Struct, frozen=True, array_like=True):
     reads: int = 0
     rejects: int = 0
     detail: str = ""
+    told: str = ""
 
 
 class HealthState(msgspec.Struct, frozen=True):
@@ -121,14 +125,15 @@ def _judge(
         blind_since = 0
     elif condition != "ok" and not blind_since:
         blind_since = max(known.life_at, 1)
-    reported_at = known.reported_at
+    reported_at, told = known.reported_at, known.told
+    since_report = now - reported_at
     if (
         condition != known.state
         or not reported_at
-        or now - reported_at >= REPEAT_MS
-        or detail != known.detail
+        or since_report >= REPEAT_MS
+        or (detail != told and since_report >= DETAIL_MS)
     ):
-        reported_at = now
+        reported_at, told = now, detail
         news.append(
             DeviceHealth(
                 at=now,
@@ -150,6 +155,7 @@ def _judge(
             known.reads + useful,
             known.rejects + rejects,
             detail,
+            told,
         ),
         news,
     )

@@ -130,6 +130,8 @@ def sense_presence(
                 )
     observations: list[AnyObservation] = []
     for epc, tag in list(tags.items()):
+        if _rests(tag, live_ms, settings):
+            continue
         decided, observation = (
             _decide_absent(epc, tag, now, settings)
             if tag.zone is None
@@ -142,6 +144,14 @@ def sense_presence(
         elif decided is not tag:
             tags[epc] = decided
     return PresenceState(tags, live_ms, life_at, now), observations
+
+
+def _rests(tag: TagState, live_ms: dict[str, int], settings: PresenceSettings) -> bool:
+    """True for a tag on its shelf that nobody else hears and that cannot be overdue: most of a shop."""
+    if tag.zone is None or len(tag.heard) > 1 or tag.louder_since or tag.seen_clock < 0:
+        return False
+    silent_ms = live_ms.get(tag.heard[tag.zone].device, 0) - tag.seen_clock
+    return silent_ms <= min(settings.depart_ms, settings.depart_max_ms)
 
 
 def _live_clocks(state: PresenceState, reads: list[Read], now: int) -> tuple[dict[str, int], dict[str, int]]:
@@ -265,5 +275,14 @@ def _decide_present(
 
 
 def restart_presence(state: PresenceState) -> PresenceState:
-    """The agent has started again: time it was down is no silence of the tags."""
-    return msgspec.structs.replace(state, life_at={})
+    """The agent has started again, or the clock was set back: no span that was being measured goes on.
+
+    Time the agent was down is no silence of the tags, and half an arrival is none.
+    """
+    tags = {}
+    for epc, tag in state.tags.items():
+        if tag.zone is not None:
+            tags[epc] = msgspec.structs.replace(tag, louder_since=0)
+        elif tag.picked_from is not None:
+            tags[epc] = msgspec.structs.replace(tag, heard={}, first_at=0)
+    return PresenceState(tags, state.live_ms, {}, state.now)

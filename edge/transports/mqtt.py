@@ -1,7 +1,8 @@
 """Devices that publish by themselves: one MQTT session for all of their topics.
 
-The session is clean and QoS 1; what a device publishes while the agent is away is blind time, like
-bytes on a line that nobody reads. Topic filters may use ``+`` and ``#``.
+The session is clean, so what a device publishes while the agent is away is blind time, like bytes on a
+line that nobody reads; and QoS 0, as within one TCP connection QoS 1 would add an acknowledgement to
+every report and save none. Topic filters may use ``+`` and ``#``; devices may share one.
 """
 
 import logging
@@ -58,8 +59,11 @@ class MqttLine:
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected
+        self._devices: dict[str, list[str]] = {}
         for device, topic in topics.items():
-            client.message_callback_add(topic, _deliver(device, on_payload))
+            self._devices.setdefault(topic, []).append(device)
+        for topic, devices in self._devices.items():
+            client.message_callback_add(topic, _deliver(devices, on_payload))
         self._client = client
 
     def start(self) -> None:
@@ -85,7 +89,7 @@ class MqttLine:
                 "event=device_broker_refused host=%s port=%d reason=%s", self._host, self._port, reason
             )
             return
-        client.subscribe([(topic, 1) for topic in self._topics.values()])
+        client.subscribe([(topic, 0) for topic in self._devices])
 
     def _subscribed(
         self,
@@ -95,8 +99,14 @@ class MqttLine:
         reasons: list[ReasonCode],
         properties: Properties | None,
     ) -> None:
-        for device in self._topics:
-            self._on_open(device)
+        for (topic, devices), answer in zip(self._devices.items(), reasons, strict=True):
+            for device in devices:
+                if answer.is_failure:
+                    self._on_close(
+                        device, f"broker {self._host}:{self._port} refuses topic {topic}: {answer}"
+                    )
+                else:
+                    self._on_open(device)
 
     def _disconnected(
         self,
@@ -111,9 +121,10 @@ class MqttLine:
 
 
 def _deliver(
-    device: str, on_payload: Callable[[str, bytes], None]
+    devices: list[str], on_payload: Callable[[str, bytes], None]
 ) -> Callable[[Client, object, MQTTMessage], None]:
     def deliver(client: Client, userdata: object, message: MQTTMessage) -> None:
-        on_payload(device, bytes(message.payload))
+        for device in devices:
+            on_payload(device, bytes(message.payload))
 
     return deliver

@@ -6,6 +6,7 @@ any thread; what is written while the port is closed is dropped, as on a real li
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -15,6 +16,8 @@ from contract.errors import LinkError
 
 log = logging.getLogger(__name__)
 
+GATHER_S: Final = 0.02
+"""After the first byte, so that a burst is handed over once and not byte by byte."""
 FIRST_RETRY_S: Final = 0.5
 MAX_RETRY_S: Final = 10.0
 
@@ -114,7 +117,10 @@ class SerialLine:
         """Hand bytes over until the port fails or stop is called; returns why."""
         while not self._stopping.is_set():
             try:
-                received = port.read(max(1, port.in_waiting))
+                received = port.read(1)
+                if received:
+                    time.sleep(GATHER_S)
+                    received += port.read(port.in_waiting)
             except (serial.SerialException, OSError, TypeError) as error:
                 return f"serial port {self._port_name} went away: {error}"
             if received:

@@ -65,6 +65,7 @@ def test_unknown_optional_fields_of_a_later_version_are_ignored():
         b'{"kind":"tag_arrived","at":1e400,"device":"r1","epc":"E200","zone":"a"}',
         b'{"kind":"tag_arrived","at":1,"device":"r 1","epc":"E200","zone":"a"}',
         b'{"kind":"tag_arrived","at":1,"device":"r1","epc":"e200","zone":"a"}',
+        b'{"kind":"tag_arrived","at":1,"device":"r1","epc":"E200","zone":"a\\n"}',
         b'{"kind":"weight_changed","at":1,"device":"s","zone":"a","sku":null,"weight_g":NaN,"delta_g":0}',
         b'{"kind":"people_counted","at":1,"device":"d","line":"1","entered":99999999999999999999}',
         b"\xff\xfe",

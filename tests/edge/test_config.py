@@ -115,3 +115,29 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_port_in_the_environment_must_be_a_number(load):
     with pytest.raises(ConfigError, match="SHELFWISE_BROKER_PORT"):
         load(GOOD, {"SHELFWISE_BROKER_PORT": "mqtt"})
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "²"])
+def test_a_port_in_the_environment_must_exist(load, port):
+    with pytest.raises(ConfigError, match="SHELFWISE_BROKER_PORT"):
+        load(GOOD, {"SHELFWISE_BROKER_PORT": port})
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("[broker]\nport = 70000", "port"),
+        ('[broker]\nhost = ""', "host"),
+        ("[broker]\nkeepalive_s = 0", "keepalive_s"),
+        ("[outbox]\nmax_rows = 0", "max_rows"),
+    ],
+)
+def test_a_figure_that_cannot_work_is_refused(load, section, key):
+    with pytest.raises(ConfigError, match=key):
+        load(GOOD + "\n" + section + "\n")
+
+
+def test_the_name_of_a_counting_line_must_be_an_id_as_the_hub_would_refuse_another(load):
+    counter = '[[devices]]\nid = "door"\ndriver = "terabee"\ntransport = "serial"\nport = "p"\nline = "Front Door"\n'
+    with pytest.raises(ConfigError, match="line"):
+        load(GOOD + "\n" + counter)

@@ -221,3 +221,31 @@ def test_parcels_stay_below_the_size_an_envelope_may_have(box):
         max(len(encode_envelope(p.first_seq, list(p.lines), sent_at=1)) for p in parcels)
         <= MAX_ENVELOPE_BYTES
     )
+
+
+def test_a_hub_that_went_back_into_the_middle_of_a_lost_range_is_told_of_every_number_once(tmp_path):
+    box = Outbox(tmp_path / "o.db", agent="a", bounds=Bounds(max_rows=100))
+    box.commit([arrived(n) for n in range(110)])
+    lost = [p for p in box.parcels(0, 1) if p.lost]
+    assert (lost[0].first_seq, lost[0].last_seq) == (1, 11)
+    assert box.accept(Receipt(seq=11))
+    box.commit([arrived(n) for n in range(110, 120)])
+    assert box.accept(Receipt(seq=15, digest=None))
+    box.step_back(5)
+    ranges = [(p.first_seq, p.last_seq) for p in box.parcels(5, 1_000)]
+    numbers = [seq for first, last in ranges for seq in range(first, last + 1)]
+    assert numbers == list(range(6, box.next_seq))
+    box.close()
+
+
+def test_a_file_that_is_busy_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
+    path = tmp_path / "o.db"
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path: connect(path, timeout=0.05))
+    holder = connect(path)
+    holder.execute("CREATE TABLE t (x)")
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(ConfigError, match="locked"):
+        Outbox(path, agent="a")
+    holder.close()
+    assert [found.name for found in tmp_path.iterdir() if "damaged" in found.name] == []

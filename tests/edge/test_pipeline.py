@@ -1,10 +1,13 @@
 """The pipeline: bytes of all devices become stored observations; a restart repeats nothing and tells what was not seen."""
 
+import msgspec
 import pytest
 
 from contract.messages import (
     Blind,
+    DeviceHealth,
     PeopleCounted,
+    Rejected,
     SetRegion,
     TagArrived,
     TagPickedUp,
@@ -13,7 +16,7 @@ from contract.messages import (
 )
 from edge.config import load_edge
 from edge.outbox import Outbox
-from edge.pipeline import Pipeline
+from edge.pipeline import Pipeline, SensingState
 
 START = 1_800_000_000_000
 TAG = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")
@@ -156,3 +159,46 @@ def test_while_the_disk_is_full_observations_wait_and_are_stored_later(shop):
     assert len(shop.of(TagArrived)) >= max(before, 2)
     numbers = [seq for p in shop.outbox.parcels(0, 100_000) for seq in range(p.first_seq, p.last_seq + 1)]
     assert numbers == list(range(1, shop.outbox.next_seq))
+
+
+def test_the_last_pass_stores_the_state_even_when_nothing_happened(shop):
+    shop.run(10)
+    shop.now += 100
+    assert shop.pipeline.sense(shop.now) is None
+    batch = shop.pipeline.sense(shop.now, last=True)
+    assert batch is not None
+    shop.pipeline.save(batch, shop.now)
+    state = msgspec.msgpack.decode(shop.outbox.checkpoint("sensing"), type=SensingState)
+    assert state.health.now == shop.now
+
+
+def test_a_clock_that_is_set_back_begins_every_span_anew(shop):
+    shop.run(20)
+    shop.pipeline.receive("reader-1", TAG, shop.now)  # still dated by the old clock
+    shop.now -= 3_600_000
+    seen = len(shop.of(DeviceHealth))
+    shop.pipeline.tick(shop.now, suspect=True)
+    for _ in range(40):
+        shop.now += 500
+        shop.pipeline.tick(shop.now, suspect=True)
+    after = [o for o in shop.of(DeviceHealth)[seen:] if o.device == "reader-1"]
+    assert after[-1].state == "silent"
+    assert all(o.at <= shop.now for o in after)
+    assert not any(o.suspect for o in shop.of(TagPickedUp))
+    shop.run(20)
+    assert [o for o in shop.of(DeviceHealth) if o.device == "reader-1"][-1].state == "ok"
+
+
+def test_a_driver_that_raises_stops_no_other_device_and_its_input_is_kept(shop, monkeypatch, caplog):
+    def broken(data, now):
+        raise ZeroDivisionError("a driver of somebody else")
+
+    monkeypatch.setattr(shop.pipeline._drivers["door"], "receive", broken)
+    shop.pipeline.receive("door", b"boom", shop.now)
+    shop.pipeline.receive("door", b"boom", shop.now)
+    shop.run(10)
+    assert len(shop.of(TagArrived)) == 2
+    rejected = [o for o in shop.of(Rejected) if o.device == "door"]
+    assert {(o.reason, o.sample) for o in rejected} == {("driver_error", b"boom".hex().upper())}
+    assert ("door", "driver_error", b"boom") in [row[1:] for row in shop.outbox.dead_letters()]
+    assert caplog.text.count("event=driver_failed") == 1

@@ -3,8 +3,11 @@
 from itertools import count, pairwise
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from contract.messages import (
     Alert,
@@ -18,7 +21,7 @@ from contract.messages import (
 )
 from contract.topics import parse_stream_topic, stream_topic
 from edge.outbox import Outbox
-from edge.uplink import MAX_TIMEOUT_MS, Conversation, Phase
+from edge.uplink import MAX_QUEUED, MAX_TIMEOUT_MS, BrokerSettings, Conversation, Phase, Uplink
 
 
 class HubModel:
@@ -202,3 +205,83 @@ def test_a_hub_that_forgot_what_it_receipted_gets_a_lost_range_and_the_stream_go
     sent = [split_envelope(payload).header for _, payload in session.due(100)]
     assert [(h.first_seq, h.last_seq, h.lost) for h in sent] == [(3, 6, "hub_restored"), (7, 9, None)]
     box.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.lists(st.sampled_from(["wait", "commit", "answer", "back", "offline", "online"]), max_size=40),
+    window=st.integers(1, 6),
+)
+def test_is_due_says_exactly_when_something_would_be_published_and_the_window_is_kept(
+    tmp_path_factory, steps, window
+):
+    box = Outbox(tmp_path_factory.mktemp("box") / "o.db", agent="a")
+    hub = HubModel()
+    session = Conversation(box, store="s", agent="a", nonces=nonces(), window=window)
+    now, sent = 10_000_000, []
+    for number, step in enumerate(steps):
+        if step == "wait":
+            now += 1_500
+        elif step == "back":
+            now -= 1_000_000
+        elif step == "commit":
+            box.commit([arrived(number * 10 + i) for i in range(4)])
+        elif step == "offline":
+            session.offline()
+        elif step == "online":
+            sent = session.online(now)
+        elif sent:
+            for answer in [hub.take(*message) for message in sent]:
+                session.receive(*answer, now)
+        expected = session.is_due(now)
+        fresh = session.due(now)
+        assert bool(fresh) == expected
+        sent = fresh or sent
+        ends = [split_envelope(p).header.last_seq for topic, p in fresh if topic.endswith("/observations")]
+        assert all(end <= box.receipt_seq + window for end in ends)
+    box.close()
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_conversation(tmp_path):
+    box = Outbox(tmp_path / "o.db", agent="a")
+    session = Conversation(box, store="s", agent="a", nonces=nonces())
+    session.online(1_800_000_000_000)
+    assert session.due(1_800_000_000_100) == []
+    ((topic, _),) = session.due(1_800_000_000_100 - 3_600_000)
+    assert topic.endswith("/hello")
+    box.close()
+
+
+@pytest.fixture
+def uplink():
+    changes = []
+    made = Uplink(
+        BrokerSettings(port=1), store="s", agent="a", on_change=changes.append, on_message=lambda *rest: None
+    )
+    return made, changes
+
+
+def test_without_a_session_nothing_is_queued_in_paho(uplink):
+    made, _ = uplink
+    made.publish([("t", b"x")] * 100)
+    assert len(made._client._out_messages) == 0
+
+
+def test_what_a_dead_session_leaves_in_paho_is_bounded(uplink, monkeypatch):
+    made, _ = uplink
+    monkeypatch.setattr(made._client, "is_connected", lambda: True)
+    made.publish([("t", b"x")] * (MAX_QUEUED + 500))
+    assert len(made._client._out_messages) == MAX_QUEUED
+
+
+def test_a_refused_subscription_is_no_session(uplink, caplog):
+    made, changes = uplink
+    granted, refused = (
+        ReasonCode(PacketTypes.SUBACK, "Granted QoS 1"),
+        ReasonCode(PacketTypes.SUBACK, "Unspecified error"),
+    )
+    made._subscribed(made._client, None, 1, [granted, refused], None)
+    assert changes == []
+    assert "subscription_refused" in caplog.text
+    made._subscribed(made._client, None, 2, [granted, granted], None)
+    assert changes == [True]

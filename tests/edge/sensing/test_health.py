@@ -83,3 +83,16 @@ def test_a_reader_that_answers_but_does_not_transmit_is_silent_and_says_why():
     bench = Bench().run(5, READ).run(20, StatusRead(device="r1", at=0, what="no_region"))
     assert bench.of(DeviceHealth)[-1].state == "silent"
     assert "no_region" in bench.of(DeviceHealth)[-1].detail
+
+
+def test_a_fault_that_comes_and_goes_is_told_every_few_seconds_not_at_each_report():
+    bench = Bench().run(1, OPEN).run(5, READ)
+    fault = StatusRead(device="r1", at=0, what="error", detail="overload")
+    before = len(bench.of(DeviceHealth))
+    for _ in range(25):
+        bench.run(1, fault).run(1, READ)
+    told = bench.of(DeviceHealth)[before:]
+    assert 2 <= len(told) <= 11
+    assert "error: overload" in {report.detail for report in told}
+    bench.run(10, READ)
+    assert bench.of(DeviceHealth)[-1].detail == ""

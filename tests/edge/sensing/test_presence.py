@@ -174,3 +174,16 @@ def test_a_reader_that_was_told_to_stop_makes_nothing_depart(bench):
         bench.now += 500
         bench.step([StatusRead(device="r1", at=bench.now, what="stopped")])
     assert bench.kinds() == [TagArrived]
+
+
+def test_after_a_restart_half_an_arrival_is_none_and_a_picked_up_tag_is_remembered():
+    bench = Bench().run(5, tags=[(RING, 1, -50)]).run(12)
+    assert isinstance(bench.seen[-1], TagPickedUp)
+    bench.step([TagRead(device="r1", at=bench.now, epc=OTHER, antenna=1, rssi_dbm=-50)])
+    bench.step([TagRead(device="r1", at=bench.now, epc=RING, antenna=2, rssi_dbm=-50)])
+    bench.state = restart_presence(bench.state)
+    assert set(bench.state.tags) == {RING}
+    bench.now -= 3_600_000
+    bench.run(5, tags=[(RING, 2, -50)])
+    assert isinstance(bench.seen[-1], TagPutBack)
+    assert bench.seen[-1].from_zone == "shelf-a"

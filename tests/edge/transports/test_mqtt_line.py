@@ -1,0 +1,71 @@
+"""Devices on MQTT: several may share a topic, and a refused topic is no open line."""
+
+import threading
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.transports.mqtt import MqttLine
+
+
+@pytest.fixture
+def line():
+    """Return a function that makes a line, and what it has told."""
+    told, changed = [], threading.Condition()
+    made = []
+
+    def note(*what):
+        with changed:
+            told.append(what)
+            changed.notify_all()
+
+    def make(port, topics):
+        made.append(
+            MqttLine(
+                "127.0.0.1",
+                port,
+                topics,
+                on_open=lambda device: note("open", device),
+                on_close=lambda device, why: note("close", device, why),
+                on_payload=lambda device, payload: note("payload", device, payload),
+            )
+        )
+        return made[-1]
+
+    def wait(count):
+        with changed:
+            assert changed.wait_for(lambda: len(told) >= count, 10), told
+            return list(told)
+
+    yield make, wait
+    for one in made:
+        one.stop()
+
+
+def test_readers_that_share_a_topic_all_get_its_payloads(nats_server, line):
+    make, wait = line
+    make(nats_server.mqtt_port, {"a": "readers/all", "b": "readers/all", "c": "readers/c"}).start()
+    assert sorted(wait(3)) == [("open", "a"), ("open", "b"), ("open", "c")]
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", nats_server.mqtt_port)
+    client.loop_start()
+    client.publish("readers/all", b"one", qos=1)
+    client.publish("readers/c", b"two", qos=1)
+    found = wait(6)[3:]
+    client.disconnect()
+    client.loop_stop()
+    assert sorted(found) == [("payload", "a", b"one"), ("payload", "b", b"one"), ("payload", "c", b"two")]
+
+
+def test_a_refused_topic_is_a_closed_line_and_the_others_are_open(line):
+    make, wait = line
+    refusing = make(1, {"a": "readers/a", "b": "readers/b"})
+    answers = [ReasonCode(PacketTypes.SUBACK, name) for name in ("Granted QoS 0", "Unspecified error")]
+    refusing._subscribed(refusing._client, None, 1, answers, None)
+    opened, closed = wait(2)
+    assert opened == ("open", "a")
+    assert closed[:2] == ("close", "b")
+    assert "refuses topic readers/b" in closed[2]
