@@ -6,21 +6,21 @@ refuse while it does.
 
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
-from contract.errors import ShelfwiseError
+from cli.notify import heartbeat_from
+from contract.errors import ConfigError, ShelfwiseError
 from hub.app import LocalHub, run, wall_clock
 from hub.config import HubSettings, load_settings
 from hub.ledger.engine import hold_database
 from hub.ledger.reads import store_names
 from hub.ledger.rebuild import rebuild, verify
-from hub.services.catalogue import parse_sales
+from hub.services.catalogue import parse_sales, read_text
 
 T = TypeVar("T")
 hub_app = typer.Typer(no_args_is_help=True, help="The hub: observations become facts, plans and answers.")
@@ -30,16 +30,12 @@ ConfigOption = Annotated[Path, typer.Option("--config", help="TOML file with a s
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    """Turn our own errors into one sentence on stderr and exit code 2."""
+    """Turn our own errors into one sentence on stderr; exit code 2 for configuration, 1 for the rest."""
     try:
         yield
     except ShelfwiseError as error:
-        _fail(str(error))
-
-
-def _fail(sentence: str) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(2)
+        typer.echo(f"shelfwise: {error}", err=True)
+        raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from error
 
 
 def _with_database(config: Path, use: Callable[[HubSettings], T]) -> T:
@@ -49,19 +45,26 @@ def _with_database(config: Path, use: Callable[[HubSettings], T]) -> T:
             return use(settings)
 
 
+def set_log_level(level: str) -> None:
+    """Log from the configured level on; ``--verbose``, which has set DEBUG before, wins."""
+    root = logging.getLogger()
+    if root.level != logging.DEBUG:
+        root.setLevel(level.upper())
+
+
 @hub_app.command("run", epilog="Example: shelfwise hub run --config hub.toml")
 def run_hub(config: ConfigOption = Path("hub.toml")) -> None:
     """Run API, ingest, writer and planning until SIGTERM or Ctrl-C."""
 
     def use(settings: HubSettings) -> None:
-        logging.basicConfig(
-            level=settings.log_level.upper(),
-            stream=sys.stderr,
-            format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        )
+        set_log_level(settings.log_level)
         for name in ("alembic", "uvicorn"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        run(settings)
+        heartbeat = heartbeat_from(os.environ)
+        try:
+            run(settings, heartbeat=heartbeat)
+        finally:
+            heartbeat.stopping()
 
     _with_database(config, use)
 
@@ -93,7 +96,7 @@ def import_files(
         try:
             hub.load_catalogue(stores=store or [], products=products, bindings=bindings)
             if sales is not None:
-                for name, lines in parse_sales(sales.read_text(encoding="utf-8"), sales.name).items():
+                for name, lines in parse_sales(read_text(sales), sales.name).items():
                     outcome = hub.sell(name, lines)
                     typer.echo(
                         f"{name}: {outcome.recorded} sale lines recorded, {outcome.repeats} known already"
@@ -161,4 +164,4 @@ def replan_stores(
 
 def open_hub(settings: HubSettings) -> LocalHub:
     """Open the database of a hub that is not running."""
-    return LocalHub(settings.database, wall_clock)
+    return LocalHub(settings.database, wall_clock, stale_after_ms=settings.stale_after_s * 1000)

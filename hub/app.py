@@ -7,16 +7,18 @@ by SIGTERM or SIGINT within a few seconds.
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 
-from contract.errors import LedgerError, ShelfwiseError
+from contract.errors import ShelfwiseError
 from hub.api.application import create_application
 from hub.api.context import HubContext
 from hub.config import HubSettings
@@ -24,10 +26,10 @@ from hub.ingest.jetstream import JetStreamSource
 from hub.ingest.mqtt import MqttSource
 from hub.ingest.pump import Pump
 from hub.ingest.source import Source
-from hub.ledger.engine import migrate, open_engine
+from hub.ledger.engine import UnavailableError, migrate, open_engine
 from hub.ledger.reads import Reader, SyncReader, store_names
 from hub.ledger.rebuild import verify
-from hub.ledger.writer import Writer, WriterThread
+from hub.ledger.writer import Transaction, Writer, WriterThread
 from hub.metrics import HubMetrics
 from hub.model import Sale
 from hub.services.catalogue import load, read_catalogue
@@ -36,10 +38,13 @@ from hub.services.record import Counts, Delivery, park_undigestible, record
 from hub.services.replan import Planned, commit_plan, plan
 from hub.services.sell import Accepted, sell
 from hub.services.signals import Signals
-from hub.services.stock import Stock, stock
+from hub.services.stock import STALE_AFTER_MS, Stock, stock
 from hub.services.visits import Footfall, Item, footfall, items
 
 log = logging.getLogger(__name__)
+
+PROBE_IDLE_S: Final = 15.0
+PROBE_FAILING_S: Final = 2.0
 
 Clock = Callable[[], int]
 """Returns milliseconds since 1970-01-01 UTC."""
@@ -48,8 +53,9 @@ Clock = Callable[[], int]
 class LocalHub:
     """The hub's core in the calling thread; every delivery commits before it returns."""
 
-    def __init__(self, db_path: Path | str, clock: Clock) -> None:
+    def __init__(self, db_path: Path | str, clock: Clock, *, stale_after_ms: int = STALE_AFTER_MS) -> None:
         self._clock = clock
+        self._stale_after_ms = stale_after_ms
         self._engine = open_engine(str(db_path))
         migrate(self._engine)
         self.writer = Writer(self._engine)
@@ -64,7 +70,7 @@ class LocalHub:
         now = self._clock()
         try:
             return self.writer.run(lambda transaction: record(transaction, deliveries, now)).replies
-        except LedgerError:
+        except UnavailableError:
             raise
         except ShelfwiseError:
             return [
@@ -86,12 +92,16 @@ class LocalHub:
 
     def replan(self, store: str) -> Planned:
         """Plan a store and commit the decisions."""
-        planned = self.reader.read(lambda connection: plan(connection, store, self._clock()))
-        return self.writer.run(lambda transaction: commit_plan(transaction, planned, self._clock()))
+        now, stale = self._clock(), self._stale_after_ms
+        planned = self.reader.read(lambda connection: plan(connection, store, now, stale_after_ms=stale))
+        return self.writer.run(
+            lambda transaction: commit_plan(transaction, planned, now, stale_after_ms=stale)
+        )
 
     def stock(self, store: str) -> Stock:
         """Return a store's on-hand."""
-        return self.reader.read(lambda connection: stock(connection, store, self._clock()))
+        now, stale = self._clock(), self._stale_after_ms
+        return self.reader.read(lambda connection: stock(connection, store, now, stale_after_ms=stale))
 
     def footfall(self, store: str) -> Footfall:
         """Return people in and out of the present business day."""
@@ -144,8 +154,15 @@ class _Server(uvicorn.Server):
 class RunningHub:
     """All parts of the hub in one process, on one loop and one writer thread."""
 
-    def __init__(self, settings: HubSettings, clock: Clock, source: Source) -> None:
+    def __init__(
+        self,
+        settings: HubSettings,
+        clock: Clock,
+        source: Source,
+        heartbeat: Callable[[], None] | None = None,
+    ) -> None:
         self._settings = settings
+        self._heartbeat = heartbeat
         self._clock = clock
         self._engine = open_engine(settings.database)
         migrate(self._engine)
@@ -160,7 +177,12 @@ class RunningHub:
         self.source = source
         self._reader = Reader(settings.database)
         self._signals = Signals()
-        self._metrics = HubMetrics(self._lag_s, lambda: float(self.writer.waiting))
+        self._metrics = HubMetrics(
+            self._lag_s,
+            queued=lambda: float(self.writer.waiting),
+            backlog=lambda: float(source.backlog.messages),
+            dropped=lambda: float(source.backlog.dropped),
+        )
         self.pump = Pump(source, self.writer, clock, self._on_batch)
         context = HubContext(
             reader=self._reader,
@@ -180,16 +202,18 @@ class RunningHub:
 
     def _lag_s(self) -> float:
         started = self.pump.state.oldest_waiting_s
-        return 0.0 if started is None else max(0.0, time.monotonic() - started)
+        in_hand = 0.0 if started is None else max(0.0, time.monotonic() - started)
+        return max(in_hand, self.source.backlog.age_s)
 
     def health(self) -> Health:
         """Return the state of the parts."""
-        failing = self.pump.state.failing
+        failing = self.writer.failing or self.pump.state.failing
         return Health(
             writable=failing is None,
             broker_connected=self.source.connected,
             lag_s=self._lag_s(),
             max_lag_s=self._settings.max_lag_s,
+            backlog=self.source.backlog.messages,
             detail=failing or "",
         )
 
@@ -198,8 +222,27 @@ class RunningHub:
         self.writer.start()
         await self.source.open()
         self._tasks.append(asyncio.create_task(self.pump.run(), name="pump"))
+        self._tasks.append(asyncio.create_task(self._probe_for_ever(), name="probe"))
         if self._settings.replan_minutes:
             self._tasks.append(asyncio.create_task(self._replan_for_ever(), name="replan"))
+
+    async def _probe_for_ever(self) -> None:
+        """Write now and then while nobody else does, so that readiness knows of a database that fails.
+
+        The heart beats only after the writer has answered, be it with a refusal: starting anew mends a
+        writer that hangs, not a full disk.
+        """
+        answered = True
+        while True:
+            if answered and self._heartbeat is not None:
+                self._heartbeat()
+            groups = self.writer.groups
+            await asyncio.sleep(PROBE_FAILING_S if self.writer.failing else PROBE_IDLE_S)
+            if self.writer.groups == groups:
+                # The writer itself notes and logs a failure.
+                with contextlib.suppress(ShelfwiseError):
+                    await asyncio.wrap_future(self.writer.submit(Transaction.touch))
+            answered = self.writer.groups != groups
 
     async def _replan_for_ever(self) -> None:
         stale = self._settings.stale_after_s * 1000
@@ -208,7 +251,7 @@ class RunningHub:
             try:
                 for store in await self._reader.read(store_names):
                     now = self._clock()
-                    planned = await self._reader.read(
+                    planned = await self._reader.compute(
                         partial(plan, store=store, now=now, stale_after_ms=stale)
                     )
                     job = partial(commit_plan, planned=planned, now=now, stale_after_ms=stale)
@@ -239,9 +282,11 @@ class RunningHub:
         self._engine.dispose()
 
 
-async def serve(settings: HubSettings, clock: Clock = wall_clock) -> None:
-    """Run the hub until SIGTERM or SIGINT."""
-    hub = RunningHub(settings, clock, open_source(settings))
+async def serve(
+    settings: HubSettings, clock: Clock = wall_clock, heartbeat: Callable[[], None] | None = None
+) -> None:
+    """Run the hub until SIGTERM or SIGINT; ``heartbeat`` is called while loop and writer answer."""
+    hub = RunningHub(settings, clock, open_source(settings), heartbeat)
     config = uvicorn.Config(
         hub.application,
         host=settings.host,
@@ -270,6 +315,10 @@ async def serve(settings: HubSettings, clock: Clock = wall_clock) -> None:
         await hub.stop()
 
 
-def run(settings: HubSettings) -> None:
-    """Run the hub's program; returns when it was told to stop."""
-    asyncio.run(serve(settings))
+def run(settings: HubSettings, *, heartbeat: Callable[[], None] | None = None) -> None:
+    """Run the hub's program; returns when it was told to stop. See :func:`serve` for ``heartbeat``."""
+    # What is there now stays; without this every large batch would have it searched for garbage.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    asyncio.run(serve(settings, heartbeat=heartbeat))

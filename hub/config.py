@@ -13,6 +13,7 @@ import msgspec
 
 from contract.errors import ConfigError
 from contract.settings import read_settings
+from hub.addresses import redact
 
 _BROKER_SCHEMES: Final = ("nats://", "tls://", "mqtt://", "mqtts://")
 
@@ -29,9 +30,9 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True):
         client_id: MQTT client id, fixed so that the broker keeps the session.
         host: address the API listens on; loopback unless said otherwise.
         batch_ms: how long a batch waits for more messages after its first.
-        batch_max: messages per batch.
+        batch_max: a batch ends with the message that brings it to this many observations.
         stream_max_bytes: bound of the JetStream stream; the oldest go first and are sent again.
-        max_lag_s: readiness limit on the age of the oldest message waiting to be committed.
+        max_lag_s: readiness limit on the age of the oldest message that is not committed.
         stale_after_s: a zone is stale when its agent was not heard for this long.
         replan_minutes: how often every store is planned; 0 for never.
         stores: store files to load at start.
@@ -45,7 +46,7 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: Port = 8080
     batch_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 10
-    batch_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
+    batch_max: Annotated[int, msgspec.Meta(ge=1, le=50_000)] = 5_000
     stream_max_bytes: Positive = 256 * 1024 * 1024
     max_lag_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     stale_after_s: Positive = 150
@@ -92,7 +93,7 @@ def load_settings(path: Path, environment: Mapping[str, str]) -> HubSettings:
     )
     if not settings.broker.startswith(_BROKER_SCHEMES):
         raise ConfigError(
-            f"{path.name}: [hub] key 'broker': {settings.broker!r} must start with {', '.join(_BROKER_SCHEMES)}"
+            f"{path.name}: [hub] key 'broker': {redact(settings.broker)!r} must start with {', '.join(_BROKER_SCHEMES)}"
         )
     return settings
 

@@ -20,7 +20,13 @@ _BUCKETS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 class HubMetrics:
     """One registry per hub, so that several can live in one process."""
 
-    def __init__(self, lag_s: Callable[[], float], queued: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        lag_s: Callable[[], float],
+        queued: Callable[[], float],
+        backlog: Callable[[], float],
+        dropped: Callable[[], float],
+    ) -> None:
         self._registry = CollectorRegistry()
         self._counters = {
             "observations": self._counter("observations", "Observations committed"),
@@ -36,12 +42,13 @@ class HubMetrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        Gauge(
-            "shelfwise_lag_seconds", "Age of the oldest message not committed", registry=self._registry
-        ).set_function(lag_s)
-        Gauge("shelfwise_writes_queued", "Jobs waiting for the writer", registry=self._registry).set_function(
-            queued
-        )
+        for name, text, ask in (
+            ("lag_seconds", "Age of the oldest message not committed", lag_s),
+            ("writes_queued", "Jobs waiting for the writer", queued),
+            ("backlog_messages", "Messages that no batch has taken yet, at the broker and here", backlog),
+            ("source_dropped", "Messages the source threw away at its bound", dropped),
+        ):
+            Gauge(f"shelfwise_{name}", text, registry=self._registry).set_function(ask)
 
     def _counter(self, name: str, text: str) -> Counter:
         return Counter(f"shelfwise_{name}", text, registry=self._registry)

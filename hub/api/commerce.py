@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from contract.errors import ConfigError, MessageError
-from contract.ids import SLUG_PATTERN, parse_epc
+from contract.ids import parse_epc, parse_slug
 from hub.api.context import Hub
 from hub.api.errors import responses
 from hub.model import Adjusted, GoodsReceived, Sale
@@ -44,8 +44,15 @@ def _epc(text: str) -> str:
         raise ValueError(str(error)) from error
 
 
+def _slug(text: str) -> str:
+    try:
+        return parse_slug("store or zone", text)
+    except MessageError as error:
+        raise ValueError(str(error)) from error
+
+
 Moment = Annotated[datetime, AfterValidator(_aware)]
-Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
+Slug = Annotated[str, Field(description="[a-z0-9_-], 1 to 64 characters"), AfterValidator(_slug)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
 EpcText = Annotated[str, AfterValidator(_epc)]
 
@@ -300,7 +307,7 @@ async def get_sales(
 async def post_sales_csv(
     request: Request,
     hub: Hub,
-    store: Annotated[str | None, Query(pattern=SLUG_PATTERN, description="store of rows without one")] = None,
+    store: Annotated[Slug | None, Query(description="store of rows without one")] = None,
 ) -> AcceptedOut:
     """Record sale lines from CSV, all or none; an error names line, column and what was expected."""
     body = await request.body()

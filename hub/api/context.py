@@ -48,6 +48,10 @@ class HubContext:
         """Run a read in one snapshot."""
         return await self._reader.read(query)
 
+    async def compute(self, query: Callable[[Connection], T]) -> T:
+        """Run a read that folds many rows in one snapshot, away from the loop."""
+        return await self._reader.compute(query)
+
     async def write(self, job: Job[T]) -> T:
         """Run a job on the writer and wait for its commit."""
         outcome = await asyncio.wrap_future(self._writer.submit(job))

@@ -23,8 +23,11 @@ class ReadyOut(BaseModel):
     ready: bool
     reasons: list[str]
     lag_s: float
+    backlog: int
 
-    model_config = {"json_schema_extra": {"example": {"ready": True, "reasons": [], "lag_s": 0.0}}}
+    model_config = {
+        "json_schema_extra": {"example": {"ready": True, "reasons": [], "lag_s": 0.0, "backlog": 0}}
+    }
 
 
 @router.get("/healthz", summary="Alive")
@@ -40,7 +43,7 @@ async def ready(hub: Hub) -> JSONResponse:
     """Answer 200 when the database can be written, the broker is connected and messages do not pile up."""
     health = hub.health()
     reasons = health.reasons()
-    body = ReadyOut(ready=not reasons, reasons=reasons, lag_s=round(health.lag_s, 3))
+    body = ReadyOut(ready=not reasons, reasons=reasons, lag_s=round(health.lag_s, 3), backlog=health.backlog)
     return JSONResponse(body.model_dump(), status_code=503 if reasons else 200)
 
 

@@ -118,7 +118,7 @@ async def post_order(
 async def post_replan(store: str, hub: Hub) -> ReplannedOut:
     """Decide for every product what to order; decisions whose inputs changed meanwhile are thrown away."""
     now, stale = hub.clock(), hub.stale_after_ms
-    planned = await hub.read(lambda connection: plan(connection, store, now, stale_after_ms=stale))
+    planned = await hub.compute(lambda connection: plan(connection, store, now, stale_after_ms=stale))
     outcome = await hub.write(
         lambda transaction: commit_plan(transaction, planned, now, stale_after_ms=stale)
     )

@@ -135,7 +135,7 @@ async def get_footfall(store: str, hub: Hub, day: Day = None) -> FootfallOut:
 async def get_try_ons(store: str, hub: Hub, day: Day = None) -> list[TryOnsOut]:
     """Return try-ons of a business day per SKU: put back after 8 to 300 s, or picked up and sold."""
     now = hub.clock()
-    found = await hub.read(lambda connection: service.try_ons(connection, store, day, now))
+    found = await hub.compute(lambda connection: service.try_ons(connection, store, day, now))
     return [TryOnsOut(**msgspec.to_builtins(line)) for line in found]
 
 
@@ -159,25 +159,20 @@ async def get_items(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> ItemsOut:
     """Return the items that match, by EPC, a page at a time."""
-    wanted = q.casefold().strip()
-    found = [
-        item
-        for item in await hub.read(lambda connection: service.items(connection, store))
-        if (status is None or item.status == status)
-        and (zone is None or item.zone == zone)
-        and (sku is None or item.sku == sku)
-        and any(wanted in (text or "").casefold() for text in (item.epc, item.sku, item.name, item.name_zh))
-    ]
-    rest = [item for item in found if item.epc > after]
-    page = [ItemOut(**msgspec.to_builtins(item)) for item in rest[:limit]]
-    return ItemsOut(total=len(found), items=page, next_after=page[-1].epc if len(rest) > limit else None)
+    wanted = service.ItemFilter(q=q.strip(), status=status, zone=zone, sku=sku)
+    found = await hub.compute(
+        lambda connection: service.find_items(connection, store, wanted, after=after, limit=limit)
+    )
+    return ItemsOut(**msgspec.to_builtins(found))
 
 
 @router.get("/items/{epc}", summary="One item", responses=responses(404, 422, 503))
 async def get_item(store: str, epc: str, hub: Hub) -> ItemOut:
     """Return one item by EPC."""
-    found = await hub.read(lambda connection: service.items(connection, store))
-    for item in found:
-        if item.epc == epc.upper():
-            return ItemOut(**msgspec.to_builtins(item))
+    wanted = service.ItemFilter(epc=epc.upper())
+    found = await hub.compute(
+        lambda connection: service.find_items(connection, store, wanted, after="", limit=1)
+    )
+    for item in found.items:
+        return ItemOut(**msgspec.to_builtins(item))
     raise NotFoundError(f"item {epc!r} has never been seen or received in store {store!r}")

@@ -3,7 +3,8 @@
 The stream keeps observations until its byte bound and then drops the oldest: the hub sees that as a gap,
 refuses what follows and its receipt makes the edge send again, so the broker may lose anything. The
 consumer acknowledges with policy ALL: a batch's last message covers those before it, as everything in a
-batch was committed, recognised or answered. Messages are pulled through a plain subscription with long
+batch was committed, recognised or answered; a refused gap too, as its receipt makes the edge send again.
+Messages are pulled through a plain subscription with long
 requests instead of nats-py's ``fetch``, whose work per message is several times as much.
 
 At start the consumer is made anew behind its acknowledged floor, so messages that a killed hub had in
@@ -15,6 +16,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 from typing import Any, Final
 
 import nats
@@ -33,7 +35,8 @@ from nats.js.api import (
 from nats.js.errors import APIError, NotFoundError
 
 from contract.topics import ROOT, stream_filter, to_subject, to_topic
-from hub.ingest.source import Delivery, ReceivedBatch
+from hub.addresses import redact
+from hub.ingest.source import Backlog, Delivery, ReceivedBatch, observations_in
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,9 @@ MAX_ACK_PENDING: Final = 20_000
 REQUEST: Final = 4000
 REQUEST_EXPIRES_S: Final = 20
 MAX_BUFFERED: Final = 3 * REQUEST
+MAX_BUFFERED_BYTES: Final = 64 * 1024 * 1024
+_MANY_BYTES: Final = 16 * 1024 * 1024
+_LOOK_S: Final = 5.0
 _RETRY_S: Final = 0.5
 _PLAIN_LEAVES: Final = ("hello",)
 _RESULT_SUBJECT: Final = to_subject(f"{ROOT}/+/+/result")
@@ -53,14 +59,28 @@ class JetStreamSource:
     """See :class:`hub.ingest.source.Source`."""
 
     def __init__(
-        self, url: str, *, batch_ms: int = 10, batch_max: int = 500, max_bytes: int = 256 * 1024 * 1024
+        self,
+        url: str,
+        *,
+        batch_ms: int = 10,
+        batch_max: int = 5_000,
+        max_bytes: int = 256 * 1024 * 1024,
+        request_expires_s: float = REQUEST_EXPIRES_S,
     ) -> None:
         self._url = url
+        self._expires_s = request_expires_s
         self._batch_s = batch_ms / 1000
         self._batch_max = batch_max
         self._max_bytes = max_bytes
         self._client = Client()
         self._buffer: list[Msg] = []
+        self._buffered_observations = 0
+        self._buffered_bytes = 0
+        self._message_bytes = 1_000.0
+        self._pending = 0
+        self._age_s = 0.0
+        self._dropped = 0
+        self.requests = 0
         self._arrived = asyncio.Event()
         self._stale = asyncio.Event()
         self._inbox = ""
@@ -75,6 +95,12 @@ class JetStreamSource:
         """True while the broker is there and the consumer stands."""
         return self._ready and self._client.is_connected
 
+    @property
+    def backlog(self) -> Backlog:
+        """What waits at the broker, as its last message or consumer said, and here."""
+        waiting = self._pending + len(self._buffer)
+        return Backlog(messages=waiting, age_s=self._age_s if waiting else 0.0, dropped=self._dropped)
+
     async def open(self) -> None:
         """Start connecting."""
         self._keeper = asyncio.create_task(self._keep(), name="jetstream-keeper")
@@ -85,7 +111,7 @@ class JetStreamSource:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
-        if not self._client.is_closed:
+        if self._client.is_connected or self._client.is_reconnecting:
             with contextlib.suppress(TimeoutError, nats.errors.Error, OSError):
                 await asyncio.wait_for(self._client.close(), 2)
 
@@ -96,17 +122,45 @@ class JetStreamSource:
             self._arrived.clear()
             await self._arrived.wait()
         first_s = loop.time()
-        if len(self._buffer) < self._batch_max and self._batch_s:
+        if self._batch_s:
             await self._wait_for_more(first_s + self._batch_s)
-        messages, self._buffer = self._buffer[: self._batch_max], self._buffer[self._batch_max :]
+        messages = self._cut()
         deliveries = [Delivery(to_topic(message.subject), message.data) for message in messages]
-        last = next((message.reply for message in reversed(messages) if message.reply), None)
+        stored = [message.reply for message in messages if message.reply]
+        if stored:
+            self._look_at(stored[0], stored[-1])
         await self._request_more()
-        return ReceivedBatch(deliveries, first_s, last)
+        return ReceivedBatch(deliveries, first_s, stored[-1] if stored else None)
+
+    def _cut(self) -> list[Msg]:
+        """Take the first messages up to the batch's bound out of the buffer."""
+        observations = size = count = 0
+        for message in self._buffer:
+            count += 1
+            observations += observations_in(message.data)
+            size += len(message.data)
+            if observations >= self._batch_max:
+                break
+        messages = self._buffer[:count]
+        del self._buffer[:count]
+        self._buffered_observations -= observations
+        self._buffered_bytes -= size
+        self._message_bytes += 0.1 * (size / count - self._message_bytes)
+        return messages
+
+    def _look_at(self, first: str, last: str) -> None:
+        """Learn from JetStream's acknowledgement subjects when the first came and what is still to come.
+
+        ``$JS.ACK.[domain.account.]stream.consumer.delivered.stream_seq.consumer_seq.time_ns.pending[.token]``
+        (NATS ADR-15).
+        """
+        stored_ns, _ = _time_and_pending(first)
+        _, self._pending = _time_and_pending(last)
+        self._age_s = max(0.0, (time.time_ns() - stored_ns) / 1e9)
 
     async def _wait_for_more(self, deadline_s: float) -> None:
         loop = asyncio.get_running_loop()
-        while len(self._buffer) < self._batch_max:
+        while self._buffered_observations < self._batch_max:
             left = deadline_s - loop.time()
             if left <= 0:
                 return
@@ -140,7 +194,7 @@ class JetStreamSource:
                 await asyncio.sleep(_RETRY_S)
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stale.wait(), REQUEST_EXPIRES_S / 2)
+                await asyncio.wait_for(self._stale.wait(), _LOOK_S)
                 self._outstanding = 0
                 await asyncio.sleep(_RETRY_S)
 
@@ -161,7 +215,7 @@ class JetStreamSource:
                     error_cb=_on_error,
                 )
             except (nats.errors.Error, OSError, TimeoutError) as error:
-                log.warning("event=broker_unreachable url=%s error=%r", self._url, str(error))
+                log.warning("event=broker_unreachable url=%s error=%r", redact(self._url), str(error))
                 await asyncio.sleep(_RETRY_S)
                 self._client = Client()
                 continue
@@ -189,8 +243,7 @@ class JetStreamSource:
     async def _on_message(self, message: Msg) -> None:
         if message.reply:
             self._outstanding -= 1
-            self._buffer.append(message)
-            self._arrived.set()
+            self._put(message)
             return
         headers = message.headers or {}
         status = headers.get("Status", "")
@@ -203,23 +256,37 @@ class JetStreamSource:
             await self._request_more()
 
     async def _on_plain(self, message: Msg) -> None:
-        if len(self._buffer) < 2 * MAX_BUFFERED:
-            self._buffer.append(Msg(_client=self._client, subject=message.subject, data=message.data))
-            self._arrived.set()
+        """Take a hello or a result; one too many is dropped, the agent asks again."""
+        if len(self._buffer) >= 2 * MAX_BUFFERED or self._buffered_bytes >= 2 * MAX_BUFFERED_BYTES:
+            self._dropped += 1
+            return
+        self._put(Msg(_client=self._client, subject=message.subject, data=message.data))
+
+    def _put(self, message: Msg) -> None:
+        self._buffer.append(message)
+        self._buffered_observations += observations_in(message.data)
+        self._buffered_bytes += len(message.data)
+        self._arrived.set()
 
     async def _request_more(self) -> None:
-        """Keep one long request open; ask for the next when half of it has come."""
+        """Keep one long request open; ask for the next when half of it has come.
+
+        A request is for fewer messages when they are large, so that what comes fits the buffer's bound.
+        """
         now = asyncio.get_running_loop().time()
-        forgotten = now - self._requested_s > 2 * REQUEST_EXPIRES_S
+        forgotten = now - self._requested_s > 2 * self._expires_s
+        count = max(10, min(REQUEST, int(_MANY_BYTES / self._message_bytes)))
         if (
             not self._ready
             or len(self._buffer) >= MAX_BUFFERED
-            or (self._outstanding > REQUEST // 2 and not forgotten)
+            or self._buffered_bytes >= MAX_BUFFERED_BYTES
+            or (self._outstanding > count // 2 and not forgotten)
         ):
             return
-        self._outstanding = (0 if forgotten else self._outstanding) + REQUEST
+        self._outstanding = (0 if forgotten else self._outstanding) + count
         self._requested_s = now
-        request = json.dumps({"batch": REQUEST, "expires": REQUEST_EXPIRES_S * 1_000_000_000}).encode()
+        self.requests += 1
+        request = json.dumps({"batch": count, "expires": round(self._expires_s * 1e9)}).encode()
         with contextlib.suppress(nats.errors.Error, OSError):
             await self._client.publish(
                 f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{DURABLE}", request, reply=self._inbox
@@ -256,6 +323,7 @@ class JetStreamSource:
             known = await api.consumer_info(STREAM, DURABLE)
         except NotFoundError:
             return None
+        self._pending = int(known.num_pending or 0)
         return int(known.ack_floor.stream_seq) if known.ack_floor is not None else 0
 
 
@@ -270,6 +338,12 @@ def _consumer(floor: int) -> ConsumerConfig:
         opt_start_seq=floor + 1 if floor else None,
         inactive_threshold=0,
     )
+
+
+def _time_and_pending(reply: str) -> tuple[int, int]:
+    tokens = reply.split(".")
+    at = 7 if len(tokens) == 9 else 9
+    return int(tokens[at]), int(tokens[at + 1])
 
 
 async def _on_error(error: Exception) -> None:

@@ -1,8 +1,11 @@
 """Source on any MQTT 3.1.1 or 5 broker: paho with manual acknowledgement, a fixed client id and a kept session.
 
 QoS 1 messages are acknowledged one by one after their batch is committed, so the broker keeps what a
-killed hub had in hand and sends it again. paho runs its own network thread; messages cross to the loop
-through ``call_soon_threadsafe`` and nothing else is shared.
+killed hub had in hand and sends it again. What a broker sends ahead of acknowledgements is its in-flight
+window; MQTT 3.1.1 cannot bound it from here. Beyond :data:`MAX_QUEUED` messages or
+:data:`MAX_QUEUED_BYTES` the newest is dropped, counted, and acknowledged so that the window does not
+fill up with it: without a receipt the edge sends it again. paho runs its own network thread; messages
+cross to the loop through ``call_soon_threadsafe`` and nothing else is shared.
 """
 
 import asyncio
@@ -18,24 +21,30 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from contract.errors import ConfigError
 from contract.topics import QOS, ROOT, stream_filter
-from hub.ingest.source import Delivery, ReceivedBatch
+from hub.addresses import redact
+from hub.ingest.source import Backlog, Delivery, ReceivedBatch, observations_in
 
 log = logging.getLogger(__name__)
 
 _FILTERS: Final = (stream_filter("observations"), stream_filter("hello"), f"{ROOT}/+/+/result")
 _KEEPALIVE_S: Final = 30
+MAX_QUEUED: Final = 5_000
+MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
 
 
 class MqttSource:
     """See :class:`hub.ingest.source.Source`."""
 
-    def __init__(self, url: str, *, client_id: str, batch_ms: int = 10, batch_max: int = 500) -> None:
+    def __init__(self, url: str, *, client_id: str, batch_ms: int = 10, batch_max: int = 5_000) -> None:
         parts = urlsplit(url)
         if parts.hostname is None:
-            raise ConfigError(f"broker {url!r} names no host; expected mqtt://host:port")
+            raise ConfigError(f"broker {redact(url)!r} names no host; expected mqtt://host:port")
         self._host, self._port = parts.hostname, parts.port or (8883 if parts.scheme == "mqtts" else 1883)
         self._batch_s, self._batch_max = batch_ms / 1000, batch_max
         self._queue: asyncio.Queue[MQTTMessage] = asyncio.Queue()
+        self._queued_bytes = 0
+        self._dropped = 0
+        self._dropping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connected = False
         client = Client(
@@ -58,6 +67,11 @@ class MqttSource:
         """True while the broker is there."""
         return self._connected
 
+    @property
+    def backlog(self) -> Backlog:
+        """What waits here; what waits at the broker it does not say."""
+        return Backlog(messages=self._queue.qsize(), age_s=0.0, dropped=self._dropped)
+
     async def open(self) -> None:
         """Start paho's thread, which connects and reconnects."""
         self._loop = asyncio.get_running_loop()
@@ -72,14 +86,20 @@ class MqttSource:
     async def next_batch(self) -> ReceivedBatch:
         """Wait for messages and return the next batch."""
         loop = asyncio.get_running_loop()
-        messages = [await self._queue.get()]
-        first_s = loop.time()
+        messages = [await self._take()]
+        first_s, held = loop.time(), observations_in(messages[0].payload)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(first_s + self._batch_s):
-                while len(messages) < self._batch_max:
-                    messages.append(await self._queue.get())
+                while held < self._batch_max:
+                    messages.append(await self._take())
+                    held += observations_in(messages[-1].payload)
         deliveries = [Delivery(message.topic, bytes(message.payload)) for message in messages]
         return ReceivedBatch(deliveries, first_s, messages)
+
+    async def _take(self) -> MQTTMessage:
+        message = await self._queue.get()
+        self._queued_bytes -= len(message.payload)
+        return message
 
     async def acknowledge(self, batch: ReceivedBatch) -> None:
         """Acknowledge every message of the batch."""
@@ -121,4 +141,16 @@ class MqttSource:
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._queue.put_nowait, message)
+            loop.call_soon_threadsafe(self._accept, message)
+
+    def _accept(self, message: MQTTMessage) -> None:
+        full = self._queue.qsize() >= MAX_QUEUED or self._queued_bytes >= MAX_QUEUED_BYTES
+        if full != self._dropping:
+            self._dropping = full
+            log.warning("event=%s dropped=%d", "queue_full" if full else "queue_has_room", self._dropped)
+        if full:
+            self._dropped += 1
+            self._client.ack(message.mid, message.qos)
+            return
+        self._queued_bytes += len(message.payload)
+        self._queue.put_nowait(message)

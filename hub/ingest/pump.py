@@ -13,8 +13,9 @@ from typing import Final
 
 import msgspec
 
-from contract.errors import LedgerError, MessageError
+from contract.errors import MessageError
 from hub.ingest.source import ReceivedBatch, Source
+from hub.ledger.engine import UnavailableError
 from hub.ledger.writer import Transaction, WriterThread
 from hub.services.record import Counts, Delivery, Recorded, park_undigestible, record
 
@@ -92,8 +93,6 @@ class Pump:
         now = self._clock()
         try:
             return [await self._write(lambda transaction: record(transaction, deliveries, now))]
-        except LedgerError:
-            raise
         except Exception:
             log.exception("event=batch_refused messages=%d", len(deliveries))
         outcomes = []
@@ -109,6 +108,7 @@ class Pump:
         try:
             return await self._write(lambda transaction: park_undigestible(transaction, delivery, now))
         except MessageError:
+            # Neither topic nor header can be read, so there is no number to account for.
             return Recorded([], Counts())
 
     async def _write(self, job: Callable[[Transaction], Recorded]) -> Recorded:
@@ -117,7 +117,7 @@ class Pump:
         while True:
             try:
                 outcome = await asyncio.wrap_future(self._writer.submit(job))
-            except LedgerError as error:
+            except UnavailableError as error:
                 if self.state.failing is None:
                     log.error("event=ledger_failing error=%r", str(error))
                 self.state.failing = str(error)

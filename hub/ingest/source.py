@@ -1,6 +1,7 @@
 """The port every way in has: batches of deliveries, acknowledged after the commit, and a way to answer.
 
-A source collects until ``batch_ms`` after the first message or ``batch_max`` messages. It must hand a
+A source collects until ``batch_ms`` after the first message, or until the message that brings the batch
+to ``batch_max`` observations. It must hand a
 message out again, in this process or the next, until its batch was acknowledged; handing it out twice
 is harmless, because the recorder knows what it has.
 """
@@ -29,12 +30,35 @@ class ReceivedBatch(NamedTuple):
     token: Any
 
 
+class Backlog(NamedTuple):
+    """What has come to the broker and is not in a batch yet, as far as the source knows.
+
+    Attributes:
+        messages: at the broker and in the source.
+        age_s: age of the oldest of them when a batch was last taken; 0 when none waits.
+        dropped: messages that the source itself threw away at its bound, since it was made.
+    """
+
+    messages: int
+    age_s: float
+    dropped: int
+
+
+def observations_in(payload: bytes | bytearray) -> int:
+    """Return how many observations a message seems to hold, at least 1: its lines without the header."""
+    return payload.count(b"\n") or 1
+
+
 class Source(Protocol):
     """A broker connection that reconnects by itself until it is closed."""
 
     @property
     def connected(self) -> bool:
         """True while the broker is there."""
+
+    @property
+    def backlog(self) -> Backlog:
+        """What waits to be taken."""
 
     async def open(self) -> None:
         """Start connecting; returns at once, also when the broker is away."""

@@ -23,6 +23,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from contract.errors import ConfigError, LedgerError
+from hub.addresses import HIDDEN, redact
+
+
+class UnavailableError(LedgerError):
+    """The database cannot be written right now, whatever the content; trying again makes sense."""
+
+
+_WRITER_LOCK: Final = 0x5368656C66776973
+"""Key of PostgreSQL's advisory lock ("Shelfwis"); such keys are per database."""
 
 _DRIVERS: Final = {
     "sqlite": ("sqlite+pysqlite", "sqlite+aiosqlite"),
@@ -40,30 +49,44 @@ def parse_url(database: str) -> URL:
     try:
         url = make_url(text)
     except ArgumentError as error:
-        raise ConfigError(f"database {database!r} is neither a file path nor a database URL") from error
+        raise ConfigError(
+            f"database {redact(database)!r} is neither a file path nor a database URL"
+        ) from error
     if url.get_backend_name() not in _DRIVERS:
         raise ConfigError(f"database {url.get_backend_name()!r} is not supported; use sqlite or postgresql")
     return url
 
 
 def open_engine(database: str) -> Engine:
-    """Return the writer's engine: one connection, used by one thread at a time."""
+    """Return the writer's engine: one connection, used by one thread at a time.
+
+    On PostgreSQL that connection holds an advisory lock, also after it had to be made anew; a second
+    writer's first use raises UnavailableError.
+    """
     url = parse_url(database)
     backend = url.get_backend_name()
     url = url.set(drivername=_DRIVERS[backend][0])
     if backend != "sqlite":
-        return create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+        engine = create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+        _lock_postgresql(engine)
+        return engine
     engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"check_same_thread": False})
     _prepare_sqlite(engine, "BEGIN IMMEDIATE")
     return engine
 
 
-def open_read_engine(database: str) -> Engine:
-    """Return a synchronous engine for reads; a connection per use."""
+def open_read_engine(database: str, *, threads: int = 0) -> Engine:
+    """Return a synchronous engine for reads: a connection per use, or kept ones for so many threads."""
     url = parse_url(database)
     backend = url.get_backend_name()
     options: dict[str, Any] = {} if backend == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-    engine = create_engine(url.set(drivername=_DRIVERS[backend][0]), poolclass=NullPool, **options)
+    if threads:
+        options |= {"pool_size": threads, "max_overflow": 0, "pool_pre_ping": backend != "sqlite"}
+        if backend == "sqlite":
+            options["connect_args"] = {"check_same_thread": False}
+    else:
+        options["poolclass"] = NullPool
+    engine = create_engine(url.set(drivername=_DRIVERS[backend][0]), **options)
     if backend == "sqlite":
         _prepare_sqlite(engine, "BEGIN")
     return engine
@@ -82,6 +105,17 @@ def open_async_engine(database: str) -> AsyncEngine:
     if backend == "sqlite":
         _prepare_sqlite(engine.sync_engine, "BEGIN")
     return engine
+
+
+def _lock_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            (taken,) = cursor.execute("SELECT pg_try_advisory_lock(%s)", (_WRITER_LOCK,)).fetchone()
+        connection.commit()
+        if not taken:
+            connection.close()
+            raise UnavailableError("the database is in use by another hub; stop it, or use its API")
 
 
 def _prepare_sqlite(engine: Engine, begin: str) -> None:
@@ -126,14 +160,18 @@ def migrate(engine: Engine) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except (SQLAlchemyError, CommandError) as error:
-        raise LedgerError(f"the database cannot be opened: {first_line(error)}") from error
+        text = first_line(error)
+        if engine.url.password:
+            text = text.replace(str(engine.url.password), HIDDEN)
+        raise LedgerError(f"the database cannot be opened: {text}") from error
 
 
 @contextmanager
 def hold_database(database: str) -> Iterator[None]:
     """Be the one program that writes to this database while the block runs.
 
-    SQLite files have a lock file beside them; PostgreSQL is guarded by its own server.
+    SQLite files have a lock file beside them; on PostgreSQL the writer's own connection holds a lock
+    (see :func:`open_engine`).
 
     Raises:
         LedgerError: another program holds it.

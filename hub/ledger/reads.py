@@ -5,11 +5,13 @@ without a loop (:meth:`SyncReader.read`). One call is one snapshot: SQLite's WAL
 reads with REPEATABLE READ.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection as Connection
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, and_, case, func, literal, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from contract.epc import decode_epc
@@ -18,18 +20,27 @@ from hub.ledger import tables as t
 from hub.ledger.engine import first_line, open_async_engine, open_read_engine
 from hub.model import Product, Store, Zone
 from hub.projections.devices import StateReport
-from hub.projections.on_hand import KnownItem, Movement, Tray
+from hub.projections.items import NEVER_SEEN_MS
+from hub.projections.on_hand import ItemUnits, Movement, Tray
 
 T = TypeVar("T")
-_SGTIN_96: Final = "30"
 _SGTIN_SERIAL_DIGITS: Final = 9
 
 
+COMPUTING_THREADS: Final = 2
+
+
 class Reader:
-    """Reads for a program with an asyncio loop."""
+    """Reads for a program with an asyncio loop.
+
+    :meth:`read` is for answers that are rows; what it does besides waiting for the database runs on the
+    loop. :meth:`compute` is for answers that fold thousands of rows: all of it runs on a thread.
+    """
 
     def __init__(self, database: str) -> None:
         self._engine = open_async_engine(database)
+        self._computing = SyncReader(database, threads=COMPUTING_THREADS)
+        self._threads = ThreadPoolExecutor(COMPUTING_THREADS, thread_name_prefix="ledger-reader")
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run ``query`` in one snapshot.
@@ -43,16 +54,26 @@ class Reader:
         except SQLAlchemyError as error:
             raise LedgerError(f"the database cannot be read: {first_line(error)}") from error
 
+    async def compute(self, query: Callable[[Connection], T]) -> T:
+        """Run ``query`` in one snapshot on a thread.
+
+        Raises:
+            LedgerError: the database failed.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._computing.read, query)
+
     async def close(self) -> None:
         """Close all connections."""
+        await asyncio.to_thread(self._threads.shutdown)
+        self._computing.close()
         await self._engine.dispose()
 
 
 class SyncReader:
     """Reads for a program without a loop."""
 
-    def __init__(self, database: str) -> None:
-        self._engine = open_read_engine(database)
+    def __init__(self, database: str, *, threads: int = 0) -> None:
+        self._engine = open_read_engine(database, threads=threads)
 
     def read(self, query: Callable[[Connection], T]) -> T:
         """Run ``query`` in one snapshot.
@@ -111,41 +132,40 @@ def store_names(connection: Connection) -> list[str]:
 def products(connection: Connection) -> dict[str, Product]:
     """Return the catalogue by SKU."""
     names = [column.name for column in t.products.columns]
-    rows = connection.execute(select(t.products).order_by(t.products.c.sku))
-    return {row.sku: Product(**dict(zip(names, row, strict=True))) for row in rows}
+    rows = connection.execute(select(t.products).order_by(t.products.c.sku)).all()
+    return {row[0]: Product(**dict(zip(names, row, strict=True))) for row in rows}
 
 
 class Naming:
     """Which SKU a code or an EPC means, as far as catalogue and bindings tell today.
 
-    A binding wins over the GTIN in the EPC. Decoding is by GTIN, not by EPC: the serial number's bits
-    are dropped first, so that a store's worth of tags costs one decoding per product.
+    A binding wins over the GTIN in the EPC; queries join it and hand it over. Decoding is by **kind**, not
+    by EPC: the serial number's bits are dropped first (see :data:`_KIND`), so that a store's worth of tags
+    costs one decoding per product.
     """
 
-    def __init__(self, catalogue: dict[str, Product], bound: dict[str, str]) -> None:
-        self._catalogue = catalogue
-        self._bound = bound
+    def __init__(self, catalogue: dict[str, Product]) -> None:
+        self.catalogue = catalogue
         self._by_gtin = {product.gtin.zfill(14): sku for sku, product in catalogue.items() if product.gtin}
-        self._sku_of_class: dict[str, str | None] = {}
+        self._sku_of_kind: dict[str, str | None] = {}
 
     def sku_of_code(self, code: str) -> str:
         """Return the SKU for a SKU or GTIN, the code itself when nobody knows it."""
-        if code in self._catalogue:
+        if code in self.catalogue:
             return code
         return self._by_gtin.get(code.zfill(14), code)
 
-    def sku_of_epc(self, epc: str) -> str | None:
-        """Return the SKU of a tag, None when nothing explains it."""
-        sku = self._bound.get(epc)
-        if sku is not None:
-            return sku
-        # The last 38 of SGTIN-96's bits are the serial: nine hex digits and two bits of the tenth.
-        if len(epc) != 24 or not epc.startswith(_SGTIN_96):
-            return self._sku_of_gtin(epc)
-        kind = epc[:14] + format(int(epc[14], 16) & 0xC, "X")
-        if kind not in self._sku_of_class:
-            self._sku_of_class[kind] = self._sku_of_gtin(kind + "0" * _SGTIN_SERIAL_DIGITS)
-        return self._sku_of_class[kind]
+    def sku_of_item(self, bound: str | None, kind: str) -> str | None:
+        """Return the SKU of an item by its binding or its EPC's kind, None when nothing explains it."""
+        if bound is not None:
+            return bound
+        if not kind:
+            return None
+        if kind not in self._sku_of_kind:
+            serial = "0" * _SGTIN_SERIAL_DIGITS
+            epc = kind[:14] + format(int(kind[14], 16) & 0xC, "X") + serial if len(kind) == 15 else kind
+            self._sku_of_kind[kind] = self._sku_of_gtin(epc)
+        return self._sku_of_kind[kind]
 
     def _sku_of_gtin(self, epc: str) -> str | None:
         try:
@@ -157,28 +177,80 @@ class Naming:
 
 def naming(connection: Connection) -> Naming:
     """Return the naming as of now."""
-    bound = {row.epc: row.sku for row in connection.execute(select(t.bindings))}
-    return Naming(products(connection), bound)
+    return Naming(products(connection))
 
 
-def known_items(
-    connection: Connection, store_id: str, names: Naming, *, status: str | None = None
-) -> list[KnownItem]:
-    """Return the items of a store with the SKU each resolves to."""
-    c = t.items.c
-    query = select(c.epc, c.zone, c.status, c.picked_ms, c.first_seen_ms).where(c.store == store_id)
-    if status is not None:
-        query = query.where(c.status == status)
+_SGTIN_96_DIGITS: Final = 24
+_KIND_DIGITS: Final = 15
+
+
+def _kind_of(epc: Any) -> Any:
+    """Return what of an EPC may name a product: all but an SGTIN's serial, nothing of other tags.
+
+    The last 38 of SGTIN-96's 96 bits are the serial: nine hex digits and two bits of the tenth, which
+    :class:`Naming` clears. SGTIN-198 (header 36) is rare and stays whole.
+    """
+    sgtin_96 = and_(func.length(epc) == _SGTIN_96_DIGITS, epc.like("30%"))
+    other = or_(epc.like("30%"), epc.like("36%"))
+    return case((sgtin_96, func.substr(epc, 1, _KIND_DIGITS)), (other, epc), else_=literal(""))
+
+
+_KIND: Final = case((t.bindings.c.sku.is_(None), _kind_of(t.items.c.epc)), else_=literal(""))
+_WITH_BINDING: Final = t.items.outerjoin(t.bindings, t.bindings.c.epc == t.items.c.epc)
+
+
+def item_units(connection: Connection, store_id: str, names: Naming) -> list[ItemUnits]:
+    """Return how many items of each SKU are in each zone and status; counted by the database."""
+    c, bound = t.items.c, t.bindings.c.sku
+    groups = (bound, _KIND.label("kind"), c.zone, c.status)
+    query = select(*groups, func.count()).select_from(_WITH_BINDING).where(c.store == store_id)
+    rows = connection.execute(query.group_by(bound, "kind", c.zone, c.status)).all()
     return [
-        KnownItem(epc, names.sku_of_epc(epc), zone, state, picked_ms, first_ms)
-        for epc, zone, state, picked_ms, first_ms in connection.execute(query)
+        ItemUnits(names.sku_of_item(sku, kind), zone, status, units)
+        for sku, kind, zone, status, units in rows
     ]
 
 
-def item_rows(connection: Connection, store_id: str) -> Sequence[Row[Any]]:
-    """Return the items of a store as stored, by EPC."""
+def first_sightings(
+    connection: Connection, store_id: str, names: Naming, since_ms: int
+) -> dict[str | None, list[int]]:
+    """Return SKU → when each of its items was first seen, for items first seen from a time on."""
     c = t.items.c
-    return connection.execute(select(t.items).where(c.store == store_id).order_by(c.epc)).all()
+    query = select(t.bindings.c.sku, _KIND, c.first_seen_ms).select_from(_WITH_BINDING)
+    where = (c.store == store_id, c.first_seen_ms >= since_ms, c.first_seen_ms != NEVER_SEEN_MS)
+    seen: dict[str | None, list[int]] = {}
+    for bound, kind, first_ms in connection.execute(query.where(*where)).all():
+        seen.setdefault(names.sku_of_item(bound, kind), []).append(first_ms)
+    return seen
+
+
+def item_rows(
+    connection: Connection,
+    store_id: str,
+    *,
+    status: str | None = None,
+    zone: str | None = None,
+    epc: str | None = None,
+    after: str = "",
+    limit: int | None = None,
+) -> Sequence[Row[Any]]:
+    """Return items of a store as stored, by EPC, with ``bound`` and ``kind`` for :class:`Naming`."""
+    c = t.items.c
+    query = select(t.items, t.bindings.c.sku.label("bound"), _KIND.label("kind")).select_from(_WITH_BINDING)
+    query = query.where(c.store == store_id, c.epc > after, *_that_are(status, zone, epc))
+    return connection.execute(query.order_by(c.epc).limit(limit)).all()
+
+
+def count_items(connection: Connection, store_id: str, *, status: str | None, zone: str | None) -> int:
+    """Return how many items of a store there are."""
+    where = (t.items.c.store == store_id, *_that_are(status, zone, None))
+    return connection.scalar(select(func.count()).select_from(t.items).where(*where)) or 0
+
+
+def _that_are(status: str | None, zone: str | None, epc: str | None) -> list[Any]:
+    c = t.items.c
+    wanted = ((c.status, status), (c.zone, zone), (c.epc, epc))
+    return [column == value for column, value in wanted if value is not None]
 
 
 def tray_list(connection: Connection, store_id: str, names: Naming) -> list[Tray]:
@@ -197,7 +269,7 @@ def movement_list(connection: Connection, store_id: str, names: Naming) -> list[
     query = select(c.kind, c.code, c.quantity, c.at_ms, c.zone, c.epcs).where(c.store == store_id)
     return [
         Movement(kind, names.sku_of_code(code), quantity, at, zone, epcs)
-        for kind, code, quantity, at, zone, epcs in connection.execute(query.order_by(c.position))
+        for kind, code, quantity, at, zone, epcs in connection.execute(query.order_by(c.position)).all()
     ]
 
 
@@ -274,8 +346,11 @@ def buckets(
 
 def try_on_rows(connection: Connection, store_id: str, since_ms: int, until_ms: int) -> Sequence[Row[Any]]:
     """Return put-backs in a span of time with how each was judged."""
-    c = t.try_ons.c
-    query = select(t.try_ons).where(c.store == store_id, c.ended_ms >= since_ms, c.ended_ms < until_ms)
+    c, bindings = t.try_ons.c, t.bindings
+    unbound = case((bindings.c.sku.is_(None), _kind_of(c.epc)), else_=literal(""))
+    query = select(t.try_ons, bindings.c.sku.label("bound"), unbound.label("kind"))
+    query = query.select_from(t.try_ons.outerjoin(bindings, bindings.c.epc == c.epc))
+    query = query.where(c.store == store_id, c.ended_ms >= since_ms, c.ended_ms < until_ms)
     return connection.execute(query.order_by(c.ended_ms, c.stream, c.seq)).all()
 
 

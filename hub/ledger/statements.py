@@ -13,12 +13,16 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from hub.ledger import tables as t
 
+ROWS_AT_ONCE: Final = 250
+"""Rows of a statement named ``…_rows``."""
+
 
 class Statements(NamedTuple):
     """SQL text of everything that is written in bulk."""
 
     stream: str
     event: str
+    event_rows: str
     lost_range: str
     dead_letter: str
     alert: str
@@ -29,6 +33,7 @@ class Statements(NamedTuple):
     device_states: str
     device_rejects: str
     try_ons: str
+    try_on_rows: str
     blind_spans: str
     movements: str
     decisions: str
@@ -50,6 +55,7 @@ def compile_statements(backend: str) -> Statements:
             replace=("receipt_seq", "receipt_digest", "repeats", "refused", "lost", "last_record_ms"),
         ),
         event=write.insert(t.events),
+        event_rows=write.insert_rows(t.events),
         lost_range=write.insert(t.lost_ranges),
         dead_letter=write.insert(t.dead_letters),
         alert=write.upsert(t.alerts, add=("count",), greatest=("last_record_ms",)),
@@ -60,6 +66,7 @@ def compile_statements(backend: str) -> Statements:
         device_states=write.register(t.device_states, ("zones", "reads", "rejects", "detail")),
         device_rejects=write.upsert(t.device_rejects, add=("count",), greatest=("last_ms",)),
         try_ons=write.insert(t.try_ons),
+        try_on_rows=write.insert_rows(t.try_ons),
         blind_spans=write.insert(t.blind_spans),
         movements=write.insert(t.movements),
         decisions=write.insert(t.decisions),
@@ -102,6 +109,15 @@ class _Compiler:
 
     def insert(self, table: Table) -> str:
         return self._finish(table, self._values(table))
+
+    def insert_rows(self, table: Table) -> str:
+        """One statement for ROWS_AT_ONCE rows.
+
+        Python's sqlite3 gives up and takes back the interpreter lock once per execution. Beside a busy
+        event loop that costs more than the insertion itself, so a long run of rows goes in few executions.
+        """
+        head, word, row = self.insert(table).partition(" VALUES ")
+        return head + word + ", ".join([row] * ROWS_AT_ONCE)
 
     def replace(self, table: Table) -> str:
         return self.upsert(

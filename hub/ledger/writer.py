@@ -15,18 +15,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, delete, func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from contract.errors import LedgerError, ShelfwiseError
 from contract.messages import digest_line
 from contract.topics import StreamAddress
 from hub.ledger import tables as t
-from hub.ledger.engine import first_line
-from hub.ledger.statements import Statements, compile_statements
+from hub.ledger.engine import UnavailableError, first_line
+from hub.ledger.statements import ROWS_AT_ONCE, Statements, compile_statements
 from hub.model import HUB_AGENT, HUB_STREAM, AnyHubEvent, Product, Store, encode_hub_event
 from hub.projections.batch import Batch
 
@@ -144,7 +145,7 @@ class Transaction:
 
     def append_events(self, rows: Rows, batch: Batch) -> None:
         """Store events (rows in table order) and merge what they fold to."""
-        self._many(self._sql.event, rows)
+        self._run_of(self._sql.event_rows, self._sql.event, rows)
         self.merge(batch)
 
     def append_lost(self, rows: Rows) -> None:
@@ -190,6 +191,10 @@ class Transaction:
         self.save_streams([state])
         return [row[0] for row in rows]
 
+    def touch(self) -> None:
+        """Write something that changes nothing, to see whether the database can be written."""
+        self.connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+
     def put_catalogue(
         self, stores: Iterable[Store], products: Iterable[Product], bindings: Mapping[str, str]
     ) -> None:
@@ -211,17 +216,25 @@ class Transaction:
         sql = self._sql
         self._many(sql.items, [key + state for key, state in batch.items.items()])
         self._many(sql.trays, [key + state for key, state in batch.trays.items()])
-        self._many(sql.heat, [key + added for key, added in batch.heat.items()])
+        self._many(sql.heat, [(*key, *sums) for key, sums in batch.heat.items()])
         self._many(sql.footfall, [key + added for key, added in batch.footfall.items()])
         self._many(sql.device_states, [key + row for key, row in batch.device_states.items()])
         self._many(sql.device_rejects, [key + row for key, row in batch.device_rejects.items()])
-        self._many(sql.try_ons, batch.try_ons)
+        self._run_of(sql.try_on_rows, sql.try_ons, batch.try_ons)
         self._many(sql.blind_spans, batch.blind_spans)
         self._many(sql.alert, batch.alerts)
         self._many(sql.movements, batch.movements)
         self._many(sql.decisions, [_decision_row(*row) for row in batch.decisions])
         self._many(sql.orders, batch.orders)
         self._many(sql.order_change, batch.order_changes)
+
+    def _run_of(self, statement_of_rows: str, statement: str, rows: Rows) -> None:
+        """Execute with as many rows at once as the first statement takes, and the rest singly."""
+        whole = len(rows) - len(rows) % ROWS_AT_ONCE
+        for start in range(0, whole, ROWS_AT_ONCE):
+            values = chain.from_iterable(rows[start : start + ROWS_AT_ONCE])
+            self.connection.exec_driver_sql(statement_of_rows, tuple(values))
+        self._many(statement, rows[whole:])
 
     def _many(self, statement: str, rows: Rows) -> None:
         if rows:
@@ -287,7 +300,9 @@ class Writer:
 
 def _translate(error: Exception) -> Exception:
     if isinstance(error, SQLAlchemyError):
-        translated = LedgerError(f"the database refused: {first_line(error)}")
+        # The content is at fault, so that trying again would be in vain; anything else may pass.
+        kind = LedgerError if isinstance(error, DataError | IntegrityError) else UnavailableError
+        translated = kind(f"the database refused: {first_line(error)}")
         translated.__cause__ = error
         return translated
     return error
@@ -302,7 +317,12 @@ class _Queued(Generic[T]):
 
 
 class WriterThread:
-    """The writer on its own thread, fed through a bounded queue."""
+    """The writer on its own thread, fed through a bounded queue.
+
+    Attributes:
+        failing: what the database said, while the last group could not be written; else None.
+        groups: how many groups of jobs were run.
+    """
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -310,6 +330,8 @@ class WriterThread:
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._closing = False
         self.last_commit_s = 0.0
+        self.failing: str | None = None
+        self.groups = 0
 
     def start(self) -> None:
         """Start the thread."""
@@ -332,15 +354,15 @@ class WriterThread:
         """Queue a job; its future resolves after the commit.
 
         Raises:
-            LedgerError: the writer is stopping, or its queue is full.
+            UnavailableError: the writer is stopping, or its queue is full.
         """
         if self._closing:
-            raise LedgerError("the ledger is closing and takes no more writes")
+            raise UnavailableError("the ledger is closing and takes no more writes")
         queued = _Queued(job)
         try:
             self._queue.put_nowait(queued)
         except queue.Full:
-            raise LedgerError(
+            raise UnavailableError(
                 f"the ledger's queue is full ({MAX_QUEUED} writes are waiting); try again shortly"
             ) from None
         return queued.future
@@ -377,6 +399,7 @@ class WriterThread:
             log.exception("event=writer_failed jobs=%d", len(group))
             outcomes = [error] * len(group)
         self.last_commit_s = time.perf_counter() - started
+        self._judge(outcomes)
         for queued, outcome in zip(group, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 if not isinstance(outcome, ShelfwiseError):
@@ -384,3 +407,14 @@ class WriterThread:
                 queued.future.set_exception(outcome)
             else:
                 queued.future.set_result(outcome)
+
+    def _judge(self, outcomes: list[Any]) -> None:
+        """Notice when the database begins and ceases to fail; a job that refuses says nothing about it."""
+        errors = [outcome for outcome in outcomes if isinstance(outcome, UnavailableError)]
+        failing = str(errors[0]) if errors else None
+        if failing is not None and self.failing is None:
+            log.error("event=ledger_failing error=%r", failing)
+        elif failing is None and self.failing is not None:
+            log.warning("event=ledger_recovered")
+        self.failing = failing
+        self.groups += 1

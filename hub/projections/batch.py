@@ -39,7 +39,7 @@ class Batch:
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], items.ItemState] = {}
         self.trays: dict[tuple[str, str], trays.TrayState] = {}
-        self.heat: dict[tuple[str, str, int], tuple[int, int, int]] = {}
+        self.heat: dict[tuple[str, str, int], list[int]] = {}
         self.footfall: dict[tuple[str, str, int], tuple[int, int]] = {}
         self.device_states: dict[tuple[str, str, str], Row] = {}
         self.device_rejects: dict[tuple[str, str, str], tuple[int, int]] = {}
@@ -57,15 +57,12 @@ class Batch:
 
     def _tag(self, store: str, stream: str, seq: int, _position: int, event: items.TagEvent) -> None:
         key = (store, event.epc)
-        state = items.from_tag_event(event, stream, seq)
-        known = self.items.get(key)
-        self.items[key] = state if known is None else items.merge(known, state)
+        self.items[key] = items.fold(self.items.get(key), event, stream, seq)
         place = (store, event.zone, event.at - event.at % footfall.BUCKET_MS)
-        added = heat.effect(event)
-        seen = self.heat.get(place)
-        self.heat[place] = (
-            added if seen is None else (seen[0] + added[0], seen[1] + added[1], seen[2] + added[2])
-        )
+        sums = self.heat.get(place)
+        if sums is None:
+            sums = self.heat[place] = [0, 0, 0]
+        sums[heat.COLUMN[type(event)]] += 1
 
     def _put_back(self, store: str, stream: str, seq: int, position: int, event: TagPutBack) -> None:
         self._tag(store, stream, seq, position, event)

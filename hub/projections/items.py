@@ -36,12 +36,30 @@ class ItemState(NamedTuple):
     first_seen_ms: int
 
 
+_NEW: Final = tuple.__new__
+"""Makes a named tuple without the Python call that its class makes for keywords."""
+
+
 def from_tag_event(event: TagEvent, stream: str, seq: int) -> ItemState:
     """Return the state that this event alone would give."""
     at = event.at
     if type(event) is TagPickedUp:
         return ItemState(at, stream, seq, event.zone, PICKED, at, at)
     return ItemState(at, stream, seq, event.zone, PRESENT, None, at)
+
+
+def fold(known: ItemState | None, event: TagEvent, stream: str, seq: int) -> ItemState:
+    """Return ``merge(known, from_tag_event(event, stream, seq))`` in one step; most of a batch comes this way."""
+    if known is None:
+        return from_tag_event(event, stream, seq)
+    at, first_seen_ms = event.at, known[6]
+    if first_seen_ms > at:
+        first_seen_ms = at
+    if at > known[0] or (at == known[0] and (stream, seq) > known[1:3]):
+        if type(event) is TagPickedUp:
+            return _NEW(ItemState, (at, stream, seq, event.zone, PICKED, at, first_seen_ms))
+        return _NEW(ItemState, (at, stream, seq, event.zone, PRESENT, None, first_seen_ms))
+    return known if first_seen_ms == known[6] else known._replace(first_seen_ms=first_seen_ms)
 
 
 def from_receipt(zone: str | None, stream: str, seq: int) -> ItemState:

@@ -22,18 +22,16 @@ from typing import NamedTuple
 import msgspec
 
 from hub.projections.devices import ZoneState
-from hub.projections.items import NEVER_SEEN_MS, PICKED
+from hub.projections.items import PICKED
 
 
-class KnownItem(NamedTuple):
-    """An item and the SKU it resolves to now."""
+class ItemUnits(NamedTuple):
+    """How many items of a SKU are in one zone and status; the SKU is what they resolve to now."""
 
-    epc: str
     sku: str | None
     zone: str | None
     status: str
-    picked_ms: int | None
-    first_seen_ms: int
+    units: int
 
 
 class Tray(NamedTuple):
@@ -93,26 +91,41 @@ class _Sums:
     """What one SKU has, before it becomes a line."""
 
     def __init__(self) -> None:
-        self.items: list[KnownItem] = []
+        self.items: list[ItemUnits] = []
         self.trays: list[Tray] = []
         self.movements: list[Movement] = []
+        self.first_seen_ms: Sequence[int] = ()
+
+
+def _of(sums: dict[str | None, _Sums], sku: str | None) -> _Sums:
+    own = sums.get(sku)
+    if own is None:
+        own = sums[sku] = _Sums()
+    return own
 
 
 def on_hand(
     skus: Sequence[str],
-    items: Iterable[KnownItem],
+    items: Iterable[ItemUnits],
     trays: Iterable[Tray],
     movements: Iterable[Movement],
     zone_states: Mapping[str, ZoneState],
+    first_seen_ms: Mapping[str | None, Sequence[int]],
 ) -> list[StockLine]:
-    """Return a line for every SKU of the catalogue and every code that anything refers to."""
+    """Return a line for every SKU of the catalogue and every code that anything refers to.
+
+    ``first_seen_ms`` has, per SKU, when each item was first seen, at least since the SKU's first receipt
+    by quantity.
+    """
     sums: dict[str | None, _Sums] = {sku: _Sums() for sku in skus}
     for item in items:
-        sums.setdefault(item.sku, _Sums()).items.append(item)
+        _of(sums, item.sku).items.append(item)
     for tray in trays:
-        sums.setdefault(tray.sku, _Sums()).trays.append(tray)
+        _of(sums, tray.sku).trays.append(tray)
     for movement in movements:
-        sums.setdefault(movement.sku, _Sums()).movements.append(movement)
+        _of(sums, movement.sku).movements.append(movement)
+    for sku, own in sums.items():
+        own.first_seen_ms = first_seen_ms.get(sku, ())
     known = set(skus)
     return [
         _line(sku, own, zone_states, mapped=sku in known)
@@ -121,7 +134,9 @@ def on_hand(
 
 
 def _line(sku: str | None, own: _Sums, states: Mapping[str, ZoneState], *, mapped: bool) -> StockLine:
-    received, sold, adjusted = (_sum(own.movements, kind) for kind in ("received", "sold", "adjusted"))
+    received = sold = adjusted = 0
+    if own.movements:
+        received, sold, adjusted = (_sum(own.movements, kind) for kind in ("received", "sold", "adjusted"))
     tagged = bool(own.items) or any(movement.epcs for movement in own.movements)
     if tagged or sku is None:
         zones, unplaced, expected = _tagged(own, sold)
@@ -159,12 +174,12 @@ def _tagged(own: _Sums, sold: int) -> tuple[dict[str, int], int, int]:
     unplaced -= sold
     for item in own.items:
         if item.status == PICKED or item.zone is None:
-            unplaced += 1
+            unplaced += item.units
         else:
-            zones[item.zone] = zones.get(item.zone, 0) + 1
+            zones[item.zone] = zones.get(item.zone, 0) + item.units
     for tray in own.trays:
         zones[tray.zone] = zones.get(tray.zone, 0) + tray.units
-    return zones, unplaced, expected_units(own.movements, own.items)
+    return zones, unplaced, expected_units(own.movements, own.first_seen_ms)
 
 
 def _adjustments(movements: Iterable[Movement]) -> tuple[dict[str, int], int]:
@@ -179,7 +194,7 @@ def _adjustments(movements: Iterable[Movement]) -> tuple[dict[str, int], int]:
     return zones, unplaced
 
 
-def expected_units(movements: Iterable[Movement], items: Iterable[KnownItem]) -> int:
+def expected_units(movements: Iterable[Movement], first_seen_ms: Iterable[int]) -> int:
     """Return units received by quantity that no newly seen EPC has consumed yet.
 
     Receipts and first sightings are gone through in order of time; a sighting before any open receipt
@@ -192,7 +207,7 @@ def expected_units(movements: Iterable[Movement], items: Iterable[KnownItem]) ->
     ]
     if not steps:
         return 0
-    steps += [(item.first_seen_ms, 1, -1) for item in items if item.first_seen_ms != NEVER_SEEN_MS]
+    steps += [(at_ms, 1, -1) for at_ms in first_seen_ms]
     waiting = 0
     for _at, _order, change in sorted(steps):
         waiting = max(0, waiting + change)

@@ -188,13 +188,14 @@ def read_catalogue(
         ConfigError: a file cannot be read, or see the parsers.
     """
     return Catalogue(
-        stores=tuple(parse_store(_text(path), path.name) for path in stores),
-        products=tuple(parse_products(_text(products), products.name)) if products else (),
-        bindings=parse_bindings(_text(bindings), bindings.name) if bindings else {},
+        stores=tuple(parse_store(read_text(path), path.name) for path in stores),
+        products=tuple(parse_products(read_text(products), products.name)) if products else (),
+        bindings=parse_bindings(read_text(bindings), bindings.name) if bindings else {},
     )
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the content of a UTF-8 file. Raises ConfigError."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

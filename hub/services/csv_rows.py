@@ -114,4 +114,4 @@ def csv_rows(text: str, file: str, needed: Sequence[str], optional: Sequence[str
                 )
             yield CsvRow(file, reader.line_num, values)
     except csv.Error as error:
-        raise ConfigError(f"{file} line {reader.line_num}: {error}") from error
+        raise ConfigError(f"{file} line {reader.reader.line_num}: {error}") from error

@@ -7,9 +7,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """State of the hub's parts.
 
     Attributes:
-        writable: the last write to the database succeeded.
+        writable: the last write to the database, an idle hub's probe included, succeeded.
         broker_connected: the source has its broker and consumer.
-        lag_s: age of the oldest message that is taken and not yet committed.
+        lag_s: age of the oldest message that is not committed, as far as the broker tells.
+        backlog: messages at the broker and in the source that no batch has taken yet.
         max_lag_s: limit for ``lag_s``.
         detail: what the database or broker said, when it fails.
     """
@@ -18,6 +19,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     broker_connected: bool
     lag_s: float
     max_lag_s: float
+    backlog: int = 0
     detail: str = ""
 
     def reasons(self) -> list[str]:

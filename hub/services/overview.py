@@ -82,7 +82,7 @@ def orders(connection: Connection, store: str, state: str | None) -> list[dict[s
 def sales(connection: Connection, store: str, since_ms: int, until_ms: int | None) -> list[dict[str, Any]]:
     """Return sale lines in a span of time, oldest first, with the SKU each means. Raises NotFoundError."""
     reads.store(connection, store)
-    names, catalogue = reads.naming(connection), reads.products(connection)
+    names = reads.naming(connection)
     found = []
     for row in reads.movement_rows(connection, store, "sold", since_ms=since_ms, until_ms=until_ms):
         sku = names.sku_of_code(row.code)
@@ -91,7 +91,7 @@ def sales(connection: Connection, store: str, since_ms: int, until_ms: int | Non
                 "sale_id": row.ref,
                 "line": row.line,
                 "sku": sku,
-                "mapped": sku in catalogue,
+                "mapped": sku in names.catalogue,
                 "quantity": row.quantity,
                 "price": row.price,
                 "epc": row.epc,

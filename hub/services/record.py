@@ -8,8 +8,10 @@ block a stream. Nothing a payload contains raises out of here. Each touched stre
 receipt, a hello with its own; answers are returned, to be sent after the commit.
 """
 
+import contextlib
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import msgspec
@@ -185,37 +187,44 @@ class _Recorder:
 
     def _append(self, topic: str, state: StreamState, lines: list[bytes], nul: bool) -> None:
         """Store lines that follow the receipt directly."""
-        now, stream_id, rows, add = self._now, state.id, self._rows, self._batch.add
-        store, stream = state.address.store, state.address.stream
-        seq = state.receipt_seq
-        position = self._tx.next_positions(len(lines))
-        fresh = self._fresh.setdefault(stream_id, {})
-        digest = None
-        for line in lines:
-            seq += 1
-            fresh[seq] = digest = digest_line(line)
+        count, first = len(lines), state.receipt_seq + 1
+        position = self._tx.next_positions(count)
+        observations = self._read(topic, first, lines, nul=nul)
+        digests = [digest_line(line) for line in lines]
+        store, stream, add = state.address.store, state.address.stream, self._batch.add
+        for offset, observation in enumerate(observations):
+            if observation is not None:
+                add(store, stream, first + offset, position + offset, observation)
+        now = self._now
+        self._rows += zip(
+            range(position, position + count),
+            repeat(state.id),
+            range(first, first + count),
+            digests,
+            [PARKED if one is None else _KINDS[type(one)] for one in observations],
+            [now if one is None else one.at for one in observations],
+            repeat(now),
+            ["" if one is None else line.decode() for one, line in zip(observations, lines, strict=True)],
+            strict=False,
+        )
+        self._fresh.setdefault(state.id, {}).update(zip(range(first, first + count), digests, strict=True))
+        state.receipt_seq, state.receipt_digest = first + count - 1, digests[-1]
+        self._counts.observations += count
+
+    def _read(self, topic: str, first: int, lines: list[bytes], *, nul: bool) -> list[AnyObservation | None]:
+        """Return the lines as observations, None for one that had to be parked."""
+        if not nul:
+            # A whole envelope that reads well, which is the rule, costs one try.
+            with contextlib.suppress(MessageError):
+                return [decode_observation(line) for line in lines]
+        found: list[AnyObservation | None] = []
+        for seq, line in enumerate(lines, first):
             try:
-                observation = _decode_without_nul(line) if nul else decode_observation(line)
+                found.append(_decode_without_nul(line))
             except MessageError as error:
                 self._park(topic, seq, error, line)
-                rows.append((position, stream_id, seq, digest, PARKED, now, now, ""))
-            else:
-                rows.append(
-                    (
-                        position,
-                        stream_id,
-                        seq,
-                        digest,
-                        _KINDS[type(observation)],
-                        observation.at,
-                        now,
-                        line.decode(),
-                    )
-                )
-                add(store, stream, seq, position, observation)
-            position += 1
-        state.receipt_seq, state.receipt_digest = seq, digest
-        self._counts.observations += len(lines)
+                found.append(None)
+        return found
 
     def _repeat(self, state: StreamState, count: int) -> None:
         state.repeats += count

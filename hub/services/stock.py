@@ -33,14 +33,16 @@ def stock(connection: Connection, store: str, now: int, *, stale_after_ms: int =
     """
     reads.store(connection, store)
     names = reads.naming(connection)
-    catalogue = reads.products(connection)
+    movements = reads.movement_list(connection, store, names)
+    by_quantity = [one.at_ms for one in movements if one.kind == "received" and not one.epcs]
     states = zones_now(connection, store, now, stale_after_ms=stale_after_ms)
     lines = on_hand(
-        list(catalogue),
-        reads.known_items(connection, store, names),
+        list(names.catalogue),
+        reads.item_units(connection, store, names),
         reads.tray_list(connection, store, names),
-        reads.movement_list(connection, store, names),
+        movements,
         states,
+        reads.first_sightings(connection, store, names, min(by_quantity)) if by_quantity else {},
     )
     return Stock(
         store=store,
@@ -48,7 +50,7 @@ def stock(connection: Connection, store: str, now: int, *, stale_after_ms: int =
         as_of_ms=now,
         lines=lines,
         zone_states=states,
-        products=catalogue,
+        products=names.catalogue,
     )
 
 

@@ -1,8 +1,9 @@
 """Answers about people and hands: footfall, try-ons, heat, items and which sale took them."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -12,6 +13,9 @@ from hub.projections import footfall as fold
 from hub.projections.business_day import Span, business_date, business_day, local_hour
 from hub.projections.items import NEVER_SEEN_MS, PICKED
 from hub.projections.labels import PickedItem, SoldUnit, label_sold
+
+SOLD: Final = "sold"
+"""Status of a picked item that a sale most likely took; a label, not a state of the register."""
 
 
 class FootfallHour(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,22 +123,32 @@ def footfall(connection: Connection, store: str, day: date | None, now: int) -> 
     )
 
 
-def sold_labels(connection: Connection, store: str, names: reads.Naming) -> dict[str, SoldUnit]:
+class SoldLabel(NamedTuple):
+    """The sale that most likely took a picked item, and the item's SKU."""
+
+    unit: SoldUnit
+    sku: str | None
+
+
+def sold_labels(connection: Connection, store: str, names: reads.Naming) -> dict[str, SoldLabel]:
     """Return EPC → the sale that most likely took the picked item."""
     picked: dict[str | None, list[PickedItem]] = {}
-    for item in reads.known_items(connection, store, names, status=PICKED):
-        picked.setdefault(item.sku, []).append(PickedItem(item.picked_ms or 0, item.epc, item.zone or ""))
+    sku_of: dict[str, str | None] = {}
+    for row in reads.item_rows(connection, store, status=PICKED):
+        sku = names.sku_of_item(row.bound, row.kind)
+        sku_of[row.epc] = sku
+        picked.setdefault(sku, []).append(PickedItem(row.picked_ms or 0, row.epc, row.zone or ""))
     sold: dict[str, list[SoldUnit]] = {}
     for row in reads.movement_rows(connection, store, "sold"):
-        sku = names.sku_of_code(row.code)
-        units = min(row.quantity, len(picked.get(sku, ())))
-        sold.setdefault(sku, []).extend(
+        code = names.sku_of_code(row.code)
+        units = min(row.quantity, len(picked.get(code, ())))
+        sold.setdefault(code, []).extend(
             SoldUnit(row.at_ms, row.ref, row.line, unit, row.epc) for unit in range(units)
         )
     labels: dict[str, SoldUnit] = {}
-    for sku, units_sold in sold.items():
-        labels |= label_sold(units_sold, picked.get(sku, []))
-    return labels
+    for code, units_sold in sold.items():
+        labels |= label_sold(units_sold, picked.get(code, []))
+    return {epc: SoldLabel(unit, sku_of[epc]) for epc, unit in labels.items()}
 
 
 def try_ons(connection: Connection, store: str, day: date | None, now: int) -> list[TryOns]:
@@ -144,13 +158,13 @@ def try_ons(connection: Connection, store: str, day: date | None, now: int) -> l
     returned: Counter[str | None] = Counter()
     touches: Counter[str | None] = Counter()
     for row in reads.try_on_rows(connection, store, *span):
-        sku = names.sku_of_epc(row.epc)
+        sku = names.sku_of_item(row.bound, row.kind)
         returned[sku] += row.outcome == "returned"
         touches[sku] += row.outcome == "touch"
     sold: Counter[str | None] = Counter()
-    for epc, unit in sold_labels(connection, store, names).items():
-        if span.start_ms <= unit.sold_ms < span.end_ms:
-            sold[names.sku_of_epc(epc)] += 1
+    for label in sold_labels(connection, store, names).values():
+        if span.start_ms <= label.unit.sold_ms < span.end_ms:
+            sold[label.sku] += 1
     lines = []
     for sku in {*returned, *touches, *sold}:
         count = returned[sku] + sold[sku]
@@ -179,28 +193,109 @@ def heat(connection: Connection, store: str, day: date | None, now: int) -> list
     ]
 
 
+class ItemPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the items that match, by EPC.
+
+    Attributes:
+        total: how many match in all.
+        next_after: EPC after which the next page begins, None on the last.
+    """
+
+    total: int
+    items: list[Item]
+    next_after: str | None
+
+
+class ItemFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which items are asked for; empty and None match all.
+
+    Attributes:
+        q: part of EPC, SKU or name, in any case.
+    """
+
+    q: str = ""
+    status: str | None = None
+    zone: str | None = None
+    sku: str | None = None
+    epc: str | None = None
+
+    @property
+    def names(self) -> bool:
+        """True when only the catalogue can tell whether an item matches."""
+        return bool(self.q) or self.sku is not None
+
+    def matches(self, item: Item) -> bool:
+        """Judge what the database did not."""
+        if self.sku is not None and item.sku != self.sku:
+            return False
+        wanted = self.q.casefold()
+        return any(
+            wanted in (text or "").casefold() for text in (item.epc, item.sku, item.name, item.name_zh)
+        )
+
+
 def items(connection: Connection, store: str) -> list[Item]:
     """Return every item of a store, by EPC. Raises NotFoundError."""
+    return find_items(connection, store, ItemFilter(), after="", limit=None).items
+
+
+def find_items(
+    connection: Connection, store: str, wanted: ItemFilter, *, after: str, limit: int | None
+) -> ItemPage:
+    """Return a page of the items that match. Raises NotFoundError.
+
+    The database filters and cuts the page where it can: sold is a label that only picked items carry, and
+    names are the catalogue's.
+    """
     reads.store(connection, store)
-    names, catalogue = reads.naming(connection), reads.products(connection)
+    names = reads.naming(connection)
     labels = sold_labels(connection, store, names)
-    found = []
-    for row in reads.item_rows(connection, store):
-        sku = names.sku_of_epc(row.epc)
-        product = catalogue.get(sku) if sku is not None else None
-        unit = labels.get(row.epc)
-        found.append(
-            Item(
-                epc=row.epc,
-                sku=sku,
-                name=product.name if product else None,
-                name_zh=product.name_zh if product else None,
-                zone=row.zone,
-                status="sold" if unit is not None else row.status,
-                picked_ms=row.picked_ms,
-                first_seen_ms=None if row.first_seen_ms == NEVER_SEEN_MS else row.first_seen_ms,
-                changed_ms=None if row.key_ms < 0 else row.key_ms,
-                sale_id=unit.sale_id if unit is not None else None,
-            )
+    status = PICKED if wanted.status == SOLD else wanted.status
+    judged_here = wanted.names or status == PICKED
+    rows = reads.item_rows(
+        connection,
+        store,
+        status=status,
+        zone=wanted.zone,
+        epc=wanted.epc,
+        after="" if judged_here else after,
+        limit=None if judged_here or limit is None else limit + 1,
+    )
+    if not judged_here:
+        page = [_item(row, names, labels) for row in rows[:limit]]
+        total = (
+            len(rows)
+            if limit is None
+            else reads.count_items(connection, store, status=status, zone=wanted.zone)
         )
-    return found
+        return ItemPage(total=total, items=page, next_after=_next(page, rows, limit))
+    found = [
+        item
+        for item in (_item(row, names, labels) for row in rows)
+        if (wanted.status is None or item.status == wanted.status) and wanted.matches(item)
+    ]
+    rest = [item for item in found if item.epc > after]
+    page = rest[:limit]
+    return ItemPage(total=len(found), items=page, next_after=_next(page, rest, limit))
+
+
+def _next(page: list[Item], rest: Sequence[object], limit: int | None) -> str | None:
+    return page[-1].epc if limit is not None and len(rest) > limit else None
+
+
+def _item(row: Any, names: reads.Naming, labels: Mapping[str, SoldLabel]) -> Item:
+    sku = names.sku_of_item(row.bound, row.kind)
+    product = names.catalogue.get(sku) if sku is not None else None
+    label = labels.get(row.epc)
+    return Item(
+        epc=row.epc,
+        sku=sku,
+        name=product.name if product else None,
+        name_zh=product.name_zh if product else None,
+        zone=row.zone,
+        status=SOLD if label is not None else row.status,
+        picked_ms=row.picked_ms,
+        first_seen_ms=None if row.first_seen_ms == NEVER_SEEN_MS else row.first_seen_ms,
+        changed_ms=None if row.key_ms < 0 else row.key_ms,
+        sale_id=label.unit.sale_id if label is not None else None,
+    )

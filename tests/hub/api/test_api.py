@@ -6,6 +6,7 @@ from functools import partial
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from contract.messages import (
     DeviceHealth,
@@ -18,6 +19,9 @@ from contract.messages import (
 )
 from hub.app import RunningHub
 from hub.config import HubSettings
+from hub.ingest.source import Backlog
+from hub.ledger.engine import UnavailableError
+from hub.ledger.writer import Transaction
 from hub.services.record import record
 
 T0 = 1_790_000_000_000
@@ -35,6 +39,7 @@ class NoBroker:
     """A source that is connected and silent."""
 
     connected = True
+    backlog = Backlog(0, 0.0, 0)
 
     async def open(self):
         pass
@@ -231,6 +236,56 @@ def test_overview_health_and_metrics_answer(catalogue, database):
         assert "shelfwise_observations_total" in (await client.get("/metrics")).text
 
     call(catalogue, database, scene)
+
+
+def test_a_writer_that_fails_for_an_api_job_is_not_ready_until_it_writes_again(catalogue, tmp_path):
+    def full(_transaction):
+        raise OperationalError("INSERT", (), Exception("database or disk is full"))
+
+    async def scene(client, hub):
+        with pytest.raises(UnavailableError):
+            await asyncio.wrap_future(hub.writer.submit(full))
+        answer = await client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["reasons"] == [
+            "the database cannot be written: the database refused: (builtins.Exception) database or disk is full"
+        ]
+        await asyncio.wrap_future(hub.writer.submit(Transaction.touch))
+        assert (await client.get("/readyz")).status_code == 200
+
+    call(catalogue, str(tmp_path / "hub.db"), scene)
+
+
+def test_an_idle_hub_probes_its_database(catalogue, tmp_path, monkeypatch):
+    monkeypatch.setattr("hub.app.PROBE_IDLE_S", 0.01)
+
+    async def scene(client, hub):
+        before = hub.writer.groups
+        for _ in range(1000):
+            if hub.writer.groups >= before + 3:
+                break
+            await asyncio.sleep(0.01)
+        assert hub.writer.groups >= before + 3
+        assert (await client.get("/readyz")).status_code == 200
+
+    call(catalogue, str(tmp_path / "hub.db"), scene)
+
+
+def test_lag_and_backlog_of_the_broker_are_told(catalogue, tmp_path):
+    async def scene(client, hub):
+        hub.source.backlog = Backlog(messages=7000, age_s=45.0, dropped=3)
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()["backlog"], answer.json()["lag_s"]) == (503, 7000, 45.0)
+        figures = (await client.get("/metrics")).text
+        for line in (
+            "shelfwise_backlog_messages 7000.0",
+            "shelfwise_lag_seconds 45.0",
+            "shelfwise_source_dropped 3.0",
+            "shelfwise_writes_queued 0.0",
+        ):
+            assert line in figures
+
+    call(catalogue, str(tmp_path / "hub.db"), scene)
 
 
 def test_every_operation_is_documented(catalogue, tmp_path):

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.messages import (
+    DeviceHealth,
     Hello,
     RowDigest,
     decode_receipt,
@@ -14,7 +15,9 @@ from contract.messages import (
     encode_lost,
     encode_observation,
 )
+from hub.app import LocalHub
 from hub.ledger import reads
+from hub.model import Product, Sale
 
 T0 = 1_790_000_000_000
 
@@ -181,4 +184,34 @@ def test_nothing_a_payload_contains_raises(sqlite_hub, payloads):
     for payload in payloads:
         for leaf in ("observations", "hello"):
             sqlite_hub.deliver(f"shelfwise/v1/popup-1/pi-1/fuzz/{leaf}", payload)
-    sqlite_hub.deliver("shelfwise/v1/popup-1/pi-1/result", payloads[0] if payloads else b"")
+        sqlite_hub.deliver("shelfwise/v1/popup-1/pi-1/result", payload)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    payload=st.binary(max_size=300),
+    topic=st.sampled_from(["pi-1/fuzz/observations", "pi-1/fuzz/hello", "pi-1/result", "pi-1/other"]),
+)
+def test_bytes_that_are_no_message_are_parked(sqlite_hub, payload, topic):
+    before = sqlite_hub.reader.read(reads.dead_letter_total)
+    assert sqlite_hub.deliver(f"shelfwise/v1/popup-1/{topic}", payload) == []
+    assert sqlite_hub.reader.read(reads.dead_letter_total) == before + 1
+    assert dead_letters(sqlite_hub)[-1]["payload"] == payload
+
+
+def test_replanning_uses_the_configured_stale_limit(tmp_path, arrived, edge_of):
+    now = [T0]
+    hub = LocalHub(tmp_path / "hub.db", lambda: now[0], stale_after_ms=1_000)
+    try:
+        hub.writer.run(
+            lambda tx: tx.put_catalogue([], [Product(sku="ring", name="Ring")], {arrived(1).epc: "ring"})
+        )
+        ok = DeviceHealth(at=T0, device="r-1", state="ok", zones=("shelf-a",))
+        edge_of(hub).send(ok, arrived(1))
+        hub.sell("popup-1", [Sale(at=T0, sale_id="s", line=1, code="ring", quantity=9)])
+        now[0] += 2_000
+        assert hub.stock("popup-1").zone_states == {"shelf-a": "stale"}
+        planned = hub.replan("popup-1")
+        assert (planned.decided, planned.ordered, planned.outdated) == (1, 0, 0)
+    finally:
+        hub.close()

@@ -1,0 +1,167 @@
+"""The small folds: items, trays, heat, people, try-ons, and which sale took which item."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract.messages import PeopleCounted, TagArrived, TagMoved, TagPickedUp, TagPutBack, WeightChanged
+from hub.model import GoodsReceived
+from hub.projections import footfall, items, trays
+from hub.projections.batch import Batch
+from hub.projections.labels import PickedItem, SoldUnit, label_sold
+from hub.projections.try_on import outcome_of
+
+EPC = "E2" + "0" * 22
+at = st.integers(0, 20)
+tag_event = st.one_of(
+    st.builds(TagArrived, at=at, device=st.just("r-1"), epc=st.just(EPC), zone=st.sampled_from("ab")),
+    st.builds(TagPickedUp, at=at, device=st.just("r-1"), epc=st.just(EPC), zone=st.sampled_from("ab")),
+)
+placed_event = st.tuples(tag_event, st.sampled_from(["x1", "x2"]), st.integers(1, 9))
+
+
+@given(known=st.none() | placed_event, new=placed_event)
+def test_folding_in_one_step_is_merging_what_the_event_alone_gives(known, new):
+    before = None if known is None else items.from_tag_event(*known)
+    assert items.fold(before, *new) == items.merge(before, items.from_tag_event(*new))
+
+
+@given(st.lists(placed_event, min_size=1, unique_by=lambda placed: placed[1:]), st.randoms())
+def test_an_item_is_the_same_in_every_order_and_however_often_told(events, random):
+    def run(order):
+        state = None
+        for event in order:
+            state = items.fold(state, *event)
+        return state
+
+    shuffled = events + events
+    random.shuffle(shuffled)
+    state = run(shuffled)
+    assert state == run(events)
+    assert state.first_seen_ms == min(event.at for event, _, _ in events)
+    assert state[:3] == max((event.at, stream, seq) for event, stream, seq in events)
+
+
+def test_any_sighting_knows_better_than_a_receipt_of_goods():
+    received = items.from_receipt("back", "hub", 7)
+    seen = items.from_tag_event(TagArrived(at=0, device="r-1", epc=EPC, zone="a"), "x1", 1)
+    assert items.merge(received, seen) == items.merge(seen, received) == seen
+    assert (received.status, received.first_seen_ms) == (items.RECEIVED, items.NEVER_SEEN_MS)
+
+
+def weight(at, units):
+    return WeightChanged(
+        at=at, device="s-1", zone="a", sku="beads", weight_g=1.0 * at, delta_g=0.0, units=units
+    )
+
+
+def test_a_weight_that_fits_no_whole_number_edits_nothing():
+    assert trays.from_weight(weight(5, None), "x1", 1) is None
+
+
+@given(st.lists(st.tuples(at, st.integers(0, 9)), min_size=1), st.randoms())
+def test_a_tray_has_its_last_weight_and_its_first_as_anchor(told, random):
+    states = [trays.from_weight(weight(at, units), "x1", seq) for seq, (at, units) in enumerate(told, 1)]
+    first, last = min(states, key=lambda state: state[4:7]), max(states, key=lambda state: state[4:7])
+    random.shuffle(states)
+    tray = None
+    for state in states:
+        tray = trays.merge(tray, state)
+    assert (tray.units, tray.anchor_units) == (last.units, first.units)
+    assert (tray.key_seq, tray.anchor_seq) == (last.key_seq, first.key_seq)
+
+
+def test_a_batch_counts_pick_ups_put_backs_and_arrivals_per_zone_and_quarter_hour():
+    batch = Batch()
+    minute = 60_000
+    for seq, event in enumerate(
+        [
+            TagArrived(at=0, device="r-1", epc=EPC, zone="a"),
+            TagPickedUp(at=14 * minute, device="r-1", epc=EPC, zone="a"),
+            TagPutBack(at=15 * minute, device="r-1", epc=EPC, zone="b", from_zone="a", picked_at=14 * minute),
+            TagMoved(at=16 * minute, device="r-1", epc=EPC, zone="a", from_zone="b"),
+        ],
+        1,
+    ):
+        batch.add("s", "x1", seq, seq, event)
+    quarter = footfall.BUCKET_MS
+    assert batch.heat == {
+        ("s", "a", 0): [1, 0, 1],
+        ("s", "b", quarter): [0, 1, 0],
+        ("s", "a", quarter): [0, 0, 1],
+    }
+    assert batch.items[("s", EPC)].zone == "a"
+    assert [row[3:] for row in batch.try_ons] == [
+        (EPC, "a", "b", 14 * minute, 15 * minute, "returned"),
+    ]
+
+
+def test_goods_received_by_epc_make_items_and_one_movement():
+    batch = Batch()
+    goods = GoodsReceived(at=5, receipt_id="d", line=1, code="c", quantity=2, epcs=(EPC, EPC[:-1] + "1"))
+    batch.add("s", "hub", 1, 1, goods)
+    assert {state.status for state in batch.items.values()} == {"received"}
+    assert len(batch.items) == 2
+    assert batch.movements[0][-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("dwell_ms", "outcome"),
+    [(-5, "touch"), (7_999, "touch"), (8_000, "returned"), (300_000, "returned"), (300_001, "too_long")],
+)
+def test_a_put_back_is_judged_by_how_long_the_item_was_in_hand(dwell_ms, outcome):
+    assert outcome_of(1_000_000, 1_000_000 + dwell_ms) == outcome
+
+
+def test_a_broken_counter_cannot_overflow_a_sum():
+    batch = Batch()
+    for seq in (1, 2):
+        batch.add("s", "x1", seq, seq, PeopleCounted(at=1, device="c", line="1", entered=2**53, left=1))
+    assert batch.footfall == {("s", "1", 0): (2_000_000, 2)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5))))
+def test_occupancy_is_never_negative_and_follows_the_difference(steps):
+    course = footfall.occupancy(steps)
+    before = 0
+    for (entered, left), inside in zip(steps, course, strict=True):
+        assert inside == max(0, before + entered - left)
+        before = inside
+
+
+def test_conversion_of_nobody_is_unknown():
+    assert footfall.conversion(3, 0) is None
+    assert footfall.conversion(1, 4) == 0.25
+
+
+def sold(at, sale="s-1", unit=0, epc=None):
+    return SoldUnit(at, sale, 1, unit, epc)
+
+
+def test_a_sale_takes_the_item_picked_last_before_it():
+    picked = [PickedItem(at, f"E{at}", "a") for at in (10, 20, 30)]
+    assert label_sold([sold(25)], picked) == {"E20": sold(25)}
+    assert label_sold([sold(5)], picked) == {"E10": sold(5)}, "none before: the first one after"
+
+
+def test_a_sale_that_names_its_tag_takes_that_and_no_other():
+    picked = [PickedItem(10, "EA", "a"), PickedItem(20, "EB", "a")]
+    named = sold(25, epc="EA")
+    assert label_sold([named, sold(26, "s-2")], picked) == {"EA": named, "EB": sold(26, "s-2")}
+    assert label_sold([sold(25, epc="EX")], picked) == {}
+
+
+@given(
+    st.lists(st.integers(0, 20), max_size=8),
+    st.lists(st.integers(0, 20), max_size=8),
+    st.randoms(),
+)
+def test_labels_do_not_depend_on_order_and_use_each_item_and_unit_once(sales, picks, random):
+    units = [sold(at, f"s-{index}") for index, at in enumerate(sales)]
+    picked = [PickedItem(at, f"E{index}", "a") for index, at in enumerate(picks)]
+    labels = label_sold(units, picked)
+    assert len(labels) == min(len(units), len(picked))
+    assert len(set(labels.values())) == len(labels)
+    random.shuffle(units)
+    random.shuffle(picked)
+    assert label_sold(units, picked) == labels
