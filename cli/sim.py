@@ -103,6 +103,7 @@ def run(
                 folder=folder,
                 broker=broker,
                 on_sales=_nowhere if till is None else till.ring_up,
+                on_goods_in=None if till is None else till.hand_in,
                 stops=stops,
                 seconds=seconds,
                 shoppers_seconds=shoppers_seconds,

@@ -13,12 +13,12 @@ import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from contract.errors import ConfigError
-from firmware_sim.world.floor import Sale
+from firmware_sim.world.floor import GoodsIn, Sale
 
 log = logging.getLogger(__name__)
 
@@ -30,17 +30,35 @@ Post = Callable[[str, bytes], int]
 
 def sale_body(sale: Sale) -> bytes:
     """Return the request body of one sale; a till knows the SKU, not the tag."""
-    sold_at = datetime.fromtimestamp(sale.sold_at / 1000, UTC).isoformat(timespec="milliseconds")
     line = {
         "sale_id": sale.sale_id,
         "line": sale.line,
         "store": sale.store,
         "sku": sale.sku,
         "quantity": sale.quantity,
-        "sold_at": sold_at.replace("+00:00", "Z"),
+        "sold_at": _moment(sale.sold_at),
         "price": sale.price,
     }
     return msgspec.json.encode({"lines": [line]})
+
+
+def goods_body(goods: GoodsIn) -> bytes:
+    """Return the request body of one delivery note."""
+    line = {
+        "receipt_id": goods.receipt_id,
+        "store": goods.store,
+        "received_at": _moment(goods.received_at),
+        "sku": goods.sku,
+        "zone": goods.zone,
+        "quantity": goods.quantity,
+        "epcs": goods.epcs,
+    }
+    return msgspec.json.encode({"lines": [line]})
+
+
+def _moment(at: int) -> str:
+    text = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 def post_json(url: str, body: bytes) -> int:
@@ -61,8 +79,16 @@ def post_json(url: str, body: bytes) -> int:
         raise OSError(f"the answer is not HTTP: {error!r}") from error
 
 
+class Posting(NamedTuple):
+    """One request that waits for the hub."""
+
+    path: str
+    body: bytes
+    name: str
+
+
 class Till:
-    """Posts sales to a hub.
+    """Posts sales and delivery notes to a hub.
 
     Args:
         hub_url: for example ``http://127.0.0.1:8000``.
@@ -78,10 +104,10 @@ class Till:
             raise ConfigError(f"hub address {hub_url!r} does not start with http:// or https://")
         self.accepted = 0
         self.conflicts = 0
-        self._url = f"{hub_url.rstrip('/')}/v1/sales"
+        self._url = hub_url.rstrip("/")
         self._post = post
         self._retry_s = retry_s
-        self._waiting: deque[Sale] = deque()
+        self._waiting: deque[Posting] = deque()
         self._changed = threading.Condition()
         self._stopping = False
         self._fault = ""
@@ -89,7 +115,7 @@ class Till:
 
     @property
     def waiting(self) -> int:
-        """Sales the hub has not accepted yet."""
+        """Sales and delivery notes the hub has not accepted yet."""
         return len(self._waiting)
 
     def start(self) -> None:
@@ -98,8 +124,15 @@ class Till:
 
     def ring_up(self, sales: Iterable[Sale]) -> None:
         """Take sales; returns at once."""
+        self._take(Posting("/v1/sales", sale_body(sale), sale.sale_id) for sale in sales)
+
+    def hand_in(self, goods: Iterable[GoodsIn]) -> None:
+        """Take delivery notes; returns at once."""
+        self._take(Posting("/v1/receipts", goods_body(one), one.receipt_id) for one in goods)
+
+    def _take(self, postings: Iterable[Posting]) -> None:
         with self._changed:
-            self._waiting.extend(sales)
+            self._waiting.extend(postings)
             self._changed.notify_all()
 
     def stop(self, patience_s: float) -> int:
@@ -117,14 +150,14 @@ class Till:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
                 if self._stopping:
                     return
-                sale = self._waiting[0]
-            outcome, fault = self._offer(sale)
+                posting = self._waiting[0]
+            outcome, fault = self._offer(posting)
             with self._changed:
                 self._waiting.popleft()
                 if outcome == "refused":
-                    self._waiting.append(sale)
+                    self._waiting.append(posting)
                 elif outcome == "away":
-                    self._waiting.appendleft(sale)
+                    self._waiting.appendleft(posting)
                 self._changed.notify_all()
                 if fault != self._fault:
                     self._fault = fault
@@ -134,15 +167,15 @@ class Till:
                 if outcome != "done":
                     self._changed.wait_for(lambda: self._stopping, self._retry_s)
 
-    def _offer(self, sale: Sale) -> tuple[Literal["done", "refused", "away"], str]:
-        """Post a sale and return what became of it, and the fault in words."""
+    def _offer(self, posting: Posting) -> tuple[Literal["done", "refused", "away"], str]:
+        """Post one request and return what became of it, and the fault in words."""
         try:
-            status = self._post(self._url, sale_body(sale))
+            status = self._post(self._url + posting.path, posting.body)
         except OSError as error:
             return "away", f"nobody answers: {error}"
         if status == CONFLICT:
             self.conflicts += 1
-            log.error("till sale=%s the hub holds other content under this number", sale.sale_id)
+            log.error("till name=%s the hub holds other content under this name", posting.name)
             return "done", ""
         if 200 <= status < 300:
             self.accepted += 1

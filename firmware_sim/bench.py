@@ -25,13 +25,14 @@ from firmware_sim.links.pty import PtyLink
 from firmware_sim.model import CounterTwin, MqttReaderTwin, ReaderTwin, ScaleTwin, SerialTwin
 from firmware_sim.truth_log import TruthLog
 from firmware_sim.world.files import reader_topic, store_files
-from firmware_sim.world.floor import Sale
+from firmware_sim.world.floor import GoodsIn, Sale
 from firmware_sim.world.scenario import Scenario
 from firmware_sim.world.world import World
 
 ADVANCE_EVERY_MS: Final = 50
 Clock = Callable[[], int]
 OnSales = Callable[[list[Sale]], None]
+OnGoodsIn = Callable[[list[GoodsIn]], None]
 
 
 class SimulatedStore:
@@ -160,6 +161,7 @@ def run_realtime(
     broker: Broker,
     on_sales: OnSales,
     stops: Stops,
+    on_goods_in: OnGoodsIn | None = None,
     seconds: float | None = None,
     shoppers_seconds: float | None = None,
     truth_path: Path | None = None,
@@ -172,6 +174,7 @@ def run_realtime(
         folder: serial lines appear here as symbolic links named by device id.
         broker: where publishing readers connect to; it may come and go.
         on_sales: called on this thread with new sales; must return at once.
+        on_goods_in: likewise with delivery notes.
         stops: ends the shoppers or the run.
         seconds: end the run by itself after this time.
         shoppers_seconds: let nobody in after this time.
@@ -192,6 +195,8 @@ def run_realtime(
             store.advance(now)
             if sales := store.world.sales(now):
                 on_sales(sales)
+            if on_goods_in is not None and (goods := store.world.goods_in(now)):
+                on_goods_in(goods)
             if log is not None:
                 log.follow(store.world.truth, now)
             if _over(now - start, seconds):

@@ -39,6 +39,18 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     epc: str | None = None
 
 
+class GoodsIn(msgspec.Struct, frozen=True, kw_only=True):
+    """What the delivery note of a happening says."""
+
+    receipt_id: str
+    store: str
+    sku: str
+    zone: str
+    quantity: int
+    epcs: tuple[str, ...]
+    received_at: int
+
+
 class HeldItem(NamedTuple):
     """A tagged item in a hand."""
 

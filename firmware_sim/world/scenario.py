@@ -165,6 +165,23 @@ class Behaviour(_Part, frozen=True, kw_only=True):
     leave_s: tuple[Seconds, Seconds] = (3.0, 6.0)
 
 
+class Surge(_Part, frozen=True, kw_only=True, tag_field="what", tag="surge"):
+    """More shoppers for a while, beside those who come anyway."""
+
+    at_s: Seconds
+    for_s: Seconds
+    shoppers_per_h: Annotated[float, msgspec.Meta(gt=0, le=20_000)]
+
+
+class Delivery(_Part, frozen=True, kw_only=True, tag_field="what", tag="delivery"):
+    """New stock is put in a zone; the supplier has encoded the tags with the product's GTIN."""
+
+    at_s: Seconds
+    sku: Slug
+    zone: Slug
+    units: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+
+
 class Hours(_Part, frozen=True, kw_only=True):
     """Opening hours in local time, the same every day."""
 
@@ -194,6 +211,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     trays: tuple[Tray, ...] = ()
     counters: tuple[PeopleCounter, ...] = ()
     behaviour: Behaviour = Behaviour()
+    happenings: tuple[Surge | Delivery, ...] = ()
     noise: bool = True
     counter_errors: bool = False
     radio: RadioNoise = RadioNoise()
@@ -251,12 +269,15 @@ def check_scenario(scenario: Scenario) -> None:
             raise ConfigError(f"reader {reader.device!r} is an M100, which has antenna 1 only")
         named += [(f"reader {reader.device!r}", zone) for zone in reader.antennas.values()]
         named += [(f"coupling of {reader.device!r}", coupling.zone) for coupling in reader.coupling]
+    named += [("a delivery", one.zone) for one in scenario.happenings if isinstance(one, Delivery)]
     for what, zone in named:
         if zone not in zones:
             raise ConfigError(f"{what} names zone {zone!r}, which is not one of {', '.join(sorted(zones))}")
-    for sku in [tray.sku for tray in scenario.trays] + [
-        placement.sku for placement in scenario.items if placement.sku
-    ]:
+    for sku in (
+        [tray.sku for tray in scenario.trays]
+        + [placement.sku for placement in scenario.items if placement.sku]
+        + [one.sku for one in scenario.happenings if isinstance(one, Delivery)]
+    ):
         if sku not in products:
             raise ConfigError(f"SKU {sku!r} is not one of the products {', '.join(sorted(products))}")
     for tray in scenario.trays:

@@ -13,11 +13,13 @@ from contract.errors import ConfigError
 from firmware_sim.world.epcs import gtin_14, opaque_epc
 from firmware_sim.world.scenario import (
     Behaviour,
+    Delivery,
     PeopleCounter,
     Placement,
     Product,
     Reader,
     Scenario,
+    Surge,
     Tray,
     Zone,
 )
@@ -120,7 +122,32 @@ def calm(scenario: Scenario) -> Scenario:
     return msgspec.structs.replace(scenario, behaviour=steady)
 
 
+def popup() -> Scenario:
+    """Return the demonstration: an hour of the pop-up's tenth day with a delivery and a surge in its first minutes."""
+    scenario = default()
+    return msgspec.structs.replace(
+        scenario,
+        name="Liuguang pop-up, day 10 (simulated)",
+        name_zh="璃光快闪店 第10天（模拟）",
+        behaviour=Behaviour(
+            shoppers_per_h=240.0,
+            first_after_s=2.0,
+            actions_per_visit=2.5,
+            browse_s=(4.0, 25.0),
+            buy_share=0.06,
+        ),
+        happenings=(
+            Delivery(at_s=75.0, sku="ocean-heart", zone="shelf-a", units=6),
+            Surge(at_s=150.0, for_s=90.0, shoppers_per_h=900.0),
+            Delivery(at_s=1200.0, sku="vintage-glaze", zone="shelf-b", units=6),
+            Surge(at_s=1800.0, for_s=120.0, shoppers_per_h=600.0),
+            Delivery(at_s=2400.0, sku="autumn-maple", zone="window", units=4),
+        ),
+    )
+
+
 BUILT_IN: Final = {
+    "popup": "day 10 of the pop-up: live shoppers, a delivery after a minute, a surge after two and a half",
     "default": "an ordinary hour at the pop-up store",
     "busy": "three minutes with over sixty picks and ten sales",
     "calm": "an hour with about sixty shoppers",
@@ -138,6 +165,8 @@ def built_in(name: str) -> Scenario:
             return default()
         case "busy":
             return busy(default())
+        case "popup":
+            return popup()
         case "calm":
             return calm(default())
     raise ConfigError(f"scenario {name!r} is neither one of {', '.join(BUILT_IN)} nor a file")

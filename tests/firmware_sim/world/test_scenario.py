@@ -93,7 +93,7 @@ def test_built_in_scenarios_have_a_checked_stock_of_about_sixty_tags(name):
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ConfigError, match="neither one of default, busy, calm nor a file"):
+    with pytest.raises(ConfigError, match="neither one of popup, default, busy, calm nor a file"):
         built_in("quiet")
 
 
