@@ -1,7 +1,8 @@
 """The hub's API as seen by a screen: a few typed calls over HTTP, and one error for everything that can go wrong."""
 
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -10,8 +11,20 @@ class HubUnreachableError(Exception):
     """The hub did not answer, or not with what was asked; the text says which."""
 
 
+class HubRefusedError(HubUnreachableError):
+    """The hub understood and said no (a 4xx answer).
+
+    Attributes:
+        sentence: the hub's own words.
+    """
+
+    def __init__(self, text: str, sentence: str) -> None:
+        super().__init__(text)
+        self.sentence = sentence
+
+
 class HubClient:
-    """Synchronous client of one hub.
+    """Synchronous client of one hub; may be shared between threads.
 
     Args:
         url: base address, for example ``http://127.0.0.1:8080``.
@@ -41,9 +54,9 @@ class HubClient:
         """
         return self._ask("GET", path, params=query)
 
-    def post(self, path: str, body: object) -> Any:
+    def post(self, path: str, body: object, **query: str | int) -> Any:
         """Return the JSON answer of a POST. Raises HubUnreachableError like :meth:`get`."""
-        return self._ask("POST", path, json=body)
+        return self._ask("POST", path, json=body, params=query)
 
     def is_ready(self) -> bool:
         """Return whether the hub is ready to take and give facts."""
@@ -51,6 +64,10 @@ class HubClient:
             return self._http.get("/readyz").status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
+
+    def stores(self) -> Any:
+        """Return every store with its floor plan."""
+        return self.get("/v1/stores")
 
     def stock(self, store: str) -> Any:
         """Return on-hand per SKU and zone."""
@@ -60,17 +77,46 @@ class HubClient:
         """Return people in and out."""
         return self.get(f"/v1/stores/{store}/footfall")
 
+    def heat(self, store: str) -> Any:
+        """Return today's pick-ups, put-backs and arrivals per zone."""
+        return self.get(f"/v1/stores/{store}/heat")
+
     def devices(self, store: str) -> Any:
         """Return the health of the store's devices."""
         return self.get(f"/v1/stores/{store}/devices")
+
+    def alerts(self, store: str, *, limit: int = 50) -> Any:
+        """Return alerts, newest first."""
+        return self.get(f"/v1/stores/{store}/alerts", limit=limit)
+
+    def items(self, store: str, *, q: str = "", after: str = "", limit: int = 500) -> Any:
+        """Return a page of the items whose EPC, SKU or name contains ``q``."""
+        return self.get(f"/v1/stores/{store}/items", q=q, after=after, limit=limit)
 
     def orders(self, store: str) -> Any:
         """Return the store's orders."""
         return self.get(f"/v1/stores/{store}/orders")
 
+    def decisions(self, store: str, *, limit: int = 200) -> Any:
+        """Return decisions to order or not, newest first."""
+        return self.get(f"/v1/stores/{store}/decisions", limit=limit)
+
+    def decide(self, store: str, order_id: str, action: Literal["approve", "refuse"], *, by: str) -> Any:
+        """Approve or refuse an order; saying it twice changes nothing.
+
+        Raises:
+            HubRefusedError: the order has gone another way in the meantime.
+            HubUnreachableError: no answer.
+        """
+        return self.post(f"/v1/stores/{store}/orders/{quote(order_id, safe='')}/{action}", None, by=by)
+
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         try:
             answer = self._http.request(method, path, **options)
+            if answer.is_client_error:
+                raise HubRefusedError(
+                    f"{method} {path}: {answer.status_code} {answer.text[:200]}", _sentence(answer)
+                )
             answer.raise_for_status()
             return answer.json()
         except httpx.HTTPStatusError as error:
@@ -79,3 +125,11 @@ class HubClient:
             ) from error
         except (httpx.HTTPError, ValueError) as error:
             raise HubUnreachableError(f"{method} {path}: {error}") from error
+
+
+def _sentence(answer: httpx.Response) -> str:
+    """Return the message of the hub's error body, or the beginning of whatever came."""
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:200]

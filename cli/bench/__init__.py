@@ -2,14 +2,13 @@
 
 import typer
 
+from cli.bench.dashboard import dashboard
 from cli.bench.ingest import ingest
+from cli.bench.memory import memory
 
 bench_app = typer.Typer(help="Measurements beside a yardstick taken in the same run.", no_args_is_help=True)
 
 
-@bench_app.callback()
-def _group() -> None:
-    """Keep the scoreboards sub-commands."""
-
-
 bench_app.command("ingest")(ingest)
+bench_app.command("dashboard")(dashboard)
+bench_app.command("memory")(memory)

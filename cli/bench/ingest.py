@@ -6,7 +6,6 @@ its own program with every rule on. Rate = rows ÷ (last commit − first packet
 """
 
 import json
-import socket
 import sqlite3
 import statistics
 import subprocess
@@ -26,7 +25,7 @@ from rich.table import Table
 
 from cli.bench.driver import paced, packets, save
 from cli.bench.yardstick import SLOTS, TOPIC, Event
-from cli.broker import find_nats_server, free_port, write_config
+from cli.broker import answers, find_nats_server, free_port, write_config
 from cli.children import Child, ChildError, Family, shelfwise
 from contract.messages import (
     AnyObservation,
@@ -99,7 +98,7 @@ class _Broker:
         self.child = family.start(
             Child("broker", [find_nats_server(), "-c", str(config)], folder / "broker.log")
         )
-        family.wait_for("the broker", lambda: _listens(self.mqtt_port), 10)
+        family.wait_for("the broker", lambda: answers(self.mqtt_port), 10)
 
 
 def _measure_yardstick(folder: Path) -> float:
@@ -284,8 +283,3 @@ def _yardstick_event(index: int) -> bytes:
         suspect=False,
     )
     return msgspec.json.encode(event)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,276 @@
+"""A hub that says what the test wants, over real HTTP, and a page under test that talks to it."""
+
+import copy
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+
+from dashboard import plan, view
+
+APP = Path(view.__file__).with_name("app.py")
+
+
+def line(
+    sku, name, name_zh, units=None, *, zone="shelf-a", sold=0, uncertain=False, mapped=True, price=268.0
+):
+    zones = [{"zone": zone, "units": units, "uncertain": uncertain}] if units else []
+    return {
+        "sku": sku, "name": name, "name_zh": name_zh, "gtin": None, "price": price, "tagged": True, "mapped": mapped,
+        "zones": zones, "unplaced": 0, "expected": 0, "total": units or 0, "received": 0, "sold": sold, "adjusted": 0,
+        "uncertain": uncertain,
+    }  # fmt: skip
+
+
+def zone(name, label, label_zh, kind="shelf", x=0.0, y=0.0, w=1.0, h=0.5):
+    return {"zone": name, "name": label, "name_zh": label_zh, "kind": kind, "x": x, "y": y, "w": w, "h": h}
+
+
+def device(name, zones=None, state="ok", heard_ms=None):
+    now = time.time_ns() // 1_000_000 if heard_ms is None else heard_ms
+    return {
+        "device": name, "state": state, "reported_ms": now, "after_ms": None, "heard_ms": now, "zones": zones or {},
+        "reads": 1, "rejects": 0, "rejects_by_reason": {}, "detail": "",
+    }  # fmt: skip
+
+
+def decision(sku, quantity, order_id, reason, constraint=""):
+    inputs = {
+        "sold_units": 9, "window_days": 1.0, "lead_time_days": 2.0, "case_pack": 6, "on_hand": 10, "on_order": 0,
+        "in_transit": 0, "open_order": "", "uncertain": False, "need": 21.6, "mean_daily_sales": 9.0, "inventory_position": 10,
+    }  # fmt: skip
+    return {
+        "position": 9, "store": "popup-1", "sku": sku, "at_ms": time.time_ns() // 1_000_000, "order_id": order_id,
+        "quantity": quantity, "rule": "starter", "rule_version": 1, "reason": reason, "constraint": constraint,
+        "inputs": inputs, "read_position": 8,
+    }  # fmt: skip
+
+
+def order(order_id, sku, quantity, state="proposed"):
+    now = time.time_ns() // 1_000_000
+    return {
+        "order_id": order_id, "store": "popup-1", "sku": sku, "quantity": quantity, "state": state, "decided_ms": now,
+        "changed_ms": now, "by": "starter",
+    }  # fmt: skip
+
+
+def item(epc, sku, name, name_zh, place="shelf-a", status="present"):
+    return {
+        "epc": epc, "sku": sku, "name": name, "name_zh": name_zh, "zone": place, "status": status, "picked_ms": None,
+        "first_seen_ms": 1_790_000_000_000, "changed_ms": time.time_ns() // 1_000_000, "sale_id": None,
+    }  # fmt: skip
+
+
+class FakeHub:
+    """The answers of a hub, to be changed at will; counts what it was asked and told."""
+
+    def __init__(self):
+        self.store = {
+            "store": "popup-1", "name": "Liuguang pop-up", "name_zh": "璃光快闪店", "time_zone": "Asia/Shanghai",
+            "opens": "10:00", "closes": "22:00", "currency": "CNY",
+            "zones": [
+                zone("window", "Window", "橱窗", x=0.2, w=1.6), zone("shelf-a", "Shelf A", "A 架", x=2.6, w=1.4),
+                zone("shelf-b", "Shelf B", "B 架", x=4.4, w=1.4), zone("till", "Till", "收银台", "till", 4.6, 3.8, 1.2, 0.8),
+            ],
+        }  # fmt: skip
+        self.more_stores = []
+        self.position = 10
+        self.zone_states = {"window": "seen", "shelf-a": "seen", "shelf-b": "blind"}
+        self.lines = [
+            line("ocean-heart", "Ocean Heart", "海洋之心", 7, sold=2),
+            line("moon-shadow", "Moon Shadow", "月影", None, sold=10),
+            line("starry-river", "Starry River", "星河碎片", 5, zone="shelf-b", uncertain=True),
+            line("old-code", None, None, None, sold=3, mapped=False, price=None),
+            line(None, None, None, 1),
+        ]
+        self.heat = [
+            {"zone": "shelf-a", "picked_up": 31, "put_back": 24, "arrived": 12},
+            {"zone": "window", "picked_up": 5, "put_back": 4, "arrived": 2},
+        ]
+        self.footfall = {
+            "store": "popup-1", "date": "2026-05-01", "from_ms": 0, "until_ms": 1, "entered": 61, "left": 58, "occupancy": 3,
+            "peak_occupancy": 9, "transactions": 12, "conversion": 0.197,
+            "hours": [{"hour": "2026-05-01T10:00+08:00", "entered": 61, "left": 58}],
+        }  # fmt: skip
+        self.devices = [
+            device("reader-window", {"window": "seen"}),
+            device("reader-shelves", {"shelf-a": "seen", "shelf-b": "blind"}, state="degraded"),
+            device("counter-door"),
+        ]
+        self.alerts = []
+        self.orders = [order("popup-1-9", "ocean-heart", 12)]
+        self.decisions = [
+            decision("ocean-heart", 12, "popup-1-9", "below_need", "case_pack"),
+            decision("starry-river", 0, None, "blind_zone", "blind_zone"),
+        ]
+        self.items = [item("3036452148001940000003E9", "ocean-heart", "Ocean Heart", "海洋之心")]
+        self.delay_s = 0.0
+        self.asked = []
+        self.told = []
+        self.refuse = False
+        self._server = None
+
+    def change(self):
+        """Say that something was committed."""
+        self.position += 1
+
+    def make_empty(self):
+        self.store = {**self.store, "zones": []}
+        self.zone_states, self.lines, self.heat, self.devices = {}, [], [], []
+        self.alerts, self.orders, self.decisions, self.items = [], [], [], []
+        self.footfall = {
+            **self.footfall,
+            "entered": 0,
+            "left": 0,
+            "occupancy": 0,
+            "peak_occupancy": 0,
+            "hours": [],
+        }
+
+    def start(self, port=0):
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *arguments):
+                pass
+
+            def do_GET(self):
+                time.sleep(hub.delay_s)
+                hub.asked.append(self.path)
+                parts = urlsplit(self.path)
+                self._answer(*hub.get(parts.path, parse_qs(parts.query)))
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self._answer(*hub.post(urlsplit(self.path).path))
+
+            def _answer(self, status, body):
+                raw = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(raw)))
+                self.end_headers()
+                self.wfile.write(raw)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
+        return self
+
+    def stop(self):
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def get(self, path, query):
+        if path == "/v1/stores":
+            return 200, [self.store, *self.more_stores] if self.store else []
+        name = path.removeprefix("/v1/stores/popup-1/")
+        if name == "stock":
+            return 200, {
+                "store": "popup-1", "position": self.position, "as_of_ms": 1, "zone_states": self.zone_states, "lines": self.lines,
+            }  # fmt: skip
+        if name == "items":
+            wanted = query.get("q", [""])[0].casefold()
+            found = [
+                one
+                for one in self.items
+                if any(
+                    wanted in (text or "").casefold()
+                    for text in (one["epc"], one["sku"], one["name"], one["name_zh"])
+                )
+            ]
+            return 200, {"total": len(found), "items": found[:50], "next_after": None}
+        if name in ("footfall", "heat", "devices", "alerts", "orders", "decisions"):
+            return 200, copy.deepcopy(getattr(self, name))
+        return 404, {"error": {"code": "not_found", "message": f"{path} is not known"}}
+
+    def post(self, path):
+        self.told.append(path)
+        if self.refuse:
+            return 409, {
+                "error": {"code": "conflict", "message": "order is cancelled and cannot become approved"}
+            }
+        order_id, action = path.rsplit("/", 2)[1:]
+        for one in self.orders:
+            if one["order_id"] == order_id:
+                one["state"] = {"approve": "approved", "refuse": "refused"}[action]
+                self.change()
+                return 200, one
+        return 404, {"error": {"code": "not_found", "message": "no such order"}}
+
+
+@pytest.fixture
+def fake_hub():
+    hub = FakeHub().start()
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
+def make():
+    """Builders of the hub's answers."""
+
+    class Make:
+        line, zone, device, decision, order, item = map(
+            staticmethod, (line, zone, device, decision, order, item)
+        )
+
+    return Make
+
+
+@pytest.fixture
+def page(fake_hub, monkeypatch):
+    """Return a function that runs a page against the fake hub."""
+    monkeypatch.setenv("SHELFWISE_HUB_URL", fake_hub.url)
+    began = PagesManager.__init__
+
+    def begin(self, *arguments, **options):
+        began(self, *arguments, **options)
+        PagesManager.uses_pages_directory = False  # as our server does
+
+    monkeypatch.setattr(PagesManager, "__init__", begin)
+    st.cache_resource.clear()
+    plan._FIGURES.clear()
+
+    def run(name="now", **query):
+        test = AppTest.from_file(str(APP), default_timeout=20)
+        test.query_params.update({"lang": "en", **query})
+        test.run()
+        if name != "now":
+            test.switch_page(f"pages/{name}.py")
+            test.query_params.update({"lang": "en", **query})
+            test.run()
+        return test
+
+    yield run
+    poller = view.shared_poller(fake_hub.url)
+    poller.stop()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def shown():
+    """Return everything a page says, as one text."""
+
+    def texts(test):
+        said = []
+        for kind in ("text", "caption", "subheader", "info", "warning", "error", "success", "markdown"):
+            said += [str(element.value) for element in getattr(test, kind)]
+        said += [f"{one.label} {one.value} {one.delta}" for one in test.metric]
+        said += [element.value.to_string() for element in test.dataframe]
+        said += [str(element.label) for element in test.button]
+        return "\n".join(said)
+
+    return texts
