@@ -16,6 +16,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def answers(port: int) -> bool:
+    """Return whether something listens on a TCP port of loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def find_nats_server() -> str:
     """Return the nats-server of this environment, else the one on PATH.
 

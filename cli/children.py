@@ -85,19 +85,31 @@ class Child:
 
 
 class Family:
-    """Programs that live and end together; a context manager that stops all, last started first."""
+    """Programs that live and end together; a context manager that stops all, last started first.
+
+    Within the context SIGTERM ends the parent as Ctrl-C does. While the children are being stopped both
+    are ignored: an impatient second Ctrl-C would leave the rest of them running.
+    """
 
     def __init__(self) -> None:
         self.children: dict[str, Child] = {}
 
     def __enter__(self) -> Self:
+        self._handlers = {
+            number: signal.signal(number, signal.default_int_handler)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for number in self._handlers:
+            signal.signal(number, signal.SIG_IGN)
         for child in reversed(self.children.values()):
             child.stop()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def start(self, child: Child) -> Child:
         """Start a program as part of the family."""

@@ -186,7 +186,10 @@ def decode(
         Path | None, typer.Option(help="Read this capture: binary, or text that is all hex.")
     ] = None,
 ) -> None:
-    """Decode captured device bytes, or EPCs, to one JSON object per line."""
+    """Decode captured device bytes, or EPCs, to one JSON object per line.
+
+    Example: shelfwise decode m100 BB02220011C9340030751FEB705C5904E3D50D703A76EF7E
+    """
     try:
         lines = _lines(protocol, hex_text or [], file)
     except ConfigError as error:

@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from cli.broker import answers
 from cli.store import LocalStore
 from dashboard.client import HubUnreachableError
 
@@ -25,7 +26,9 @@ def demo(
         Path | None, typer.Option("--dir", help="keep files and logs here instead of a temporary folder")
     ] = None,
     port: Annotated[int, typer.Option(help="port of the API, 0 for a free one")] = 0,
-    scenario: Annotated[str, typer.Option("--scenario", "-s", help="default, busy or calm")] = "default",
+    screen_port: Annotated[int, typer.Option(help="port of the screen, 0 for a free one")] = 0,
+    screen: Annotated[bool, typer.Option("--screen/--no-screen", help="open the live screen too")] = True,
+    scenario: Annotated[str, typer.Option("--scenario", "-s", help="popup, default, busy or calm")] = "popup",
     noise: Annotated[bool, typer.Option("--noise/--no-noise", help="noisy or exact sensing")] = True,
     seed: Annotated[int, typer.Option(help="everything random follows from it")] = SEED,
     busy_s: Annotated[float, typer.Option(help="with --check: length of the busy part in real time")] = 180.0,
@@ -46,17 +49,26 @@ def demo(
             from cli.check import check_store
 
             raise typer.Exit(0 if check_store(place, seed=seed, busy_s=busy_s, hour_s=hour_s) else 1)
-        _open(LocalStore(place, scenario, hub_port=port), noise=noise, seed=seed, seconds=seconds)
+        store = LocalStore(place, scenario, hub_port=port, dashboard_port=screen_port)
+        _open(store, noise=noise, seed=seed, seconds=seconds, screen=screen)
 
 
-def _open(store: LocalStore, *, noise: bool, seed: int, seconds: float | None) -> None:
+def _open(store: LocalStore, *, noise: bool, seed: int, seconds: float | None, screen: bool) -> None:
     console = Console()
     with store.family:
         started = time.monotonic()
+        if store.scenario_name == "popup":
+            console.print("writing nine simulated days of history …")
+            store.write_history(seed=seed)
         console.print("starting broker, hub, simulated devices and edge agent …")
         store.start(noise=noise, seed=seed)
+        if screen:
+            store.start_dashboard()
+            store.family.wait_for("the screen", lambda: answers(store.dashboard_port), 60)
         store.family.wait_for("live stock", lambda: _has_stock(store), 60)
         console.print(f"live after {time.monotonic() - started:.1f} s; files and logs in {store.folder}")
+        if screen:
+            console.print(f"screen   [bold]{store.dashboard_url}[/bold]")
         console.print(f"API      [bold]{store.url}/v1/stores/{store.store}/stock[/bold]")
         console.print(f"all of it {store.url}/docs    end with Ctrl-C")
         try:

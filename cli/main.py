@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "demo": ("cli.demo", "demo", "all", "a simulated store, running, in one command"),
     "edge": ("cli.edge", "edge_app", "edge", "the agent on the Pi: run, check, outbox"),
     "hub": ("cli.hub", "hub_app", "hub", "the back room: run, import, rebuild, verify"),
+    "dashboard": ("cli.dashboard", "dashboard_app", "dashboard", "the live screen in a browser"),
     "sim": ("cli.sim", "sim_app", "sim", "simulated devices on real lines"),
     "decode": ("cli.decode", "decode", "edge", "device bytes to JSON lines"),
     "doctor": ("cli.doctor", "doctor", "edge", "what is there, what is missing"),
@@ -24,6 +25,8 @@ COMMANDS: Final = {
     "contract": ("cli.contract", "contract_app", "", "the message contract as JSON Schema"),
 }
 """Command → module, name in it, extra that brings its libraries, one line of help."""
+
+OWN_PACKAGES: Final = ("", "cli", "contract", "dashboard", "edge", "firmware_sim", "hub")
 
 HELP: Final = "Shelfwise: from device bytes to stock, try-ons, footfall and explained orders."
 
@@ -33,16 +36,11 @@ def _load(name: str) -> tuple[str, object]:
     try:
         return attribute, getattr(importlib.import_module(module_name), attribute)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in (
-            "cli",
-            "contract",
-            "edge",
-            "hub",
-            "firmware_sim",
-        ):
+        library = (error.name or "").split(".")[0]
+        if library in OWN_PACKAGES:
             raise
         raise ConfigError(
-            f"'shelfwise {name}' needs the library {error.name!r}, which is not installed; install it with: pip install 'shelfwise[{extra}]'"
+            f"'shelfwise {name}' needs the library {library!r}, which is not installed; install it with: pip install 'shelfwise[{extra}]'"
         ) from error
 
 

@@ -4,11 +4,13 @@ Used by the demo, its check against known truth, and the tests that pull plugs. 
 folder and on free ports of the loopback interface.
 """
 
+import time
 from pathlib import Path
 from typing import Final
 
 from cli.broker import find_nats_server, free_port, write_config
 from cli.children import Child, Family, shelfwise
+from cli.history import write_history
 from dashboard.client import HubClient
 from firmware_sim.world.files import devices_toml, store_files
 from firmware_sim.world.scenarios import built_in
@@ -24,9 +26,10 @@ class LocalStore:
         folder: where everything goes; made when missing.
         scenario: name of a scenario or path of a scenario file.
         hub_port: port of the API, 0 for a free one.
+        dashboard_port: port of the screen, 0 for a free one.
     """
 
-    def __init__(self, folder: Path, scenario: str, *, hub_port: int = 0) -> None:
+    def __init__(self, folder: Path, scenario: str, *, hub_port: int = 0, dashboard_port: int = 0) -> None:
         self.folder = folder
         self.scenario_name = scenario
         self.scenario = built_in(scenario)
@@ -34,6 +37,8 @@ class LocalStore:
         self.nats_port, self.mqtt_port = free_port(), free_port()
         self.hub_port = hub_port or free_port()
         self.url = f"http://127.0.0.1:{self.hub_port}"
+        self.dashboard_port = dashboard_port or free_port()
+        self.dashboard_url = f"http://127.0.0.1:{self.dashboard_port}"
         self.truth_file = folder / "truth.json"
         self.family = Family()
         self._write_files()
@@ -76,6 +81,17 @@ port = {self.mqtt_port}
     def _log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
+    def write_history(self, *, seed: int) -> int:
+        """Fill the hub's database with nine simulated days, before the hub starts; returns the observations."""
+        return write_history(
+            self.folder / "hub.db",
+            self.folder,
+            self.scenario,
+            agent=AGENT,
+            now=time.time_ns() // 1_000_000,
+            seed=seed,
+        )
+
     def start_broker(self) -> Child:
         """Start nats-server with JetStream and MQTT."""
         config = self.folder / "broker" / "nats.conf"
@@ -109,6 +125,11 @@ port = {self.mqtt_port}
                 self._log("edge"),
             )
         )
+
+    def start_dashboard(self) -> Child:
+        """Start the live screen."""
+        command = shelfwise("dashboard", "run", "--hub-url", self.url, "--port", str(self.dashboard_port))
+        return self.family.start(Child("dashboard", command, self._log("dashboard")))
 
     def start(self, *, noise: bool, seed: int, quiet_after_s: float | None = None) -> None:
         """Start everything in order and wait until the hub is ready."""

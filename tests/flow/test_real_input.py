@@ -74,16 +74,17 @@ def golden_frames(protocol):
     return frames
 
 
-def mosquitto_pub(port, topic, payload):
+def mosquitto_pub(port, topic, payloads):
+    """Publish all at once: one after the other, a busy machine would make the tags look taken away."""
     program = shutil.which("mosquitto_pub")
     if program is None:
         pytest.skip("MISSING COMPONENT: mosquitto_pub")
-    subprocess.run(
-        [program, "-h", "127.0.0.1", "-p", str(port), "-V", "mqttv311", "-q", "1", "-t", topic, "-s"],
-        input=payload,
-        check=True,
-        timeout=10,
-    )
+    command = [program, "-h", "127.0.0.1", "-p", str(port), "-V", "mqttv311", "-q", "1", "-t", topic, "-s"]
+    running = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in payloads]
+    for program, payload in zip(running, payloads, strict=True):
+        program.stdin.write(payload)
+        program.stdin.close()
+    assert [program.wait(10) for program in running] == [0] * len(payloads)
 
 
 def items(store):
@@ -117,8 +118,7 @@ def test_recorded_frames_through_a_pty_and_mosquitto_pub_become_stock(shop, unti
         os.write(lines["scale"], b"S S     336.00 g\r\n")
         if turn % 5 == 0:
             os.write(lines["reader"], b"".join(tags))
-            for payload in payloads:
-                mosquitto_pub(store.mqtt_port, "readers/r700", payload.read_bytes())
+            mosquitto_pub(store.mqtt_port, "readers/r700", [payload.read_bytes() for payload in payloads])
         time.sleep(0.1)
     until(lambda: "all" if expected | r700 <= set(items(store)) else expected ^ r700 ^ set(items(store)), 20)
     stock = store.client.stock(store.store)
