@@ -1,4 +1,4 @@
-"""Nine days that a simulated pop-up has behind it, so that the demonstration opens on its tenth.
+"""Nine days and a morning that a simulated pop-up has behind it, so that the demonstration opens on its tenth.
 
 Writes observations and sales of the past days into a hub's database before the hub starts, through the
 same code that records live ones. Figures follow an hourly profile and a seeded generator; every item of
@@ -37,6 +37,10 @@ SALES_PER_DAY: Final = (1, 4)
 TRIES_PER_SALE: Final = 3
 FIRST_SERIAL: Final = 500_000
 LINES: Final = 400
+BEFORE_SALE_MS: Final = 90_000
+VISIT_MS: Final = 300_000
+MARGIN_MS: Final = 600_000
+"""The past ends ten minutes before the doors of the demonstration open."""
 
 
 class _Day(NamedTuple):
@@ -66,13 +70,14 @@ def write_history(
     observations: list[AnyObservation] = []
     sales: list[Sale] = []
     days = list(_past_days(scenario, now))
+    until = now - MARGIN_MS
     for day in days:
-        observations += _footfall(scenario, day, random)
+        observations += _footfall(scenario, day, until, random)
     for product in scenario.products:
         stories = (
-            _tagged(scenario, product, days, random)
+            _tagged(scenario, product, days, until, random)
             if product.tagged
-            else _weighed(scenario, product, days, random)
+            else _weighed(scenario, product, days, until, random)
         )
         for observation, sale in stories:
             if observation is not None:
@@ -93,22 +98,22 @@ def write_history(
 def _past_days(scenario: Scenario, now: int) -> Iterator[_Day]:
     zone = ZoneInfo(scenario.timezone)
     today = datetime.fromtimestamp(now / 1000, zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    for back in range(DAYS, 0, -1):
+    for back in range(DAYS, -1, -1):
         day = today - timedelta(days=back)
         yield _Day(round(day.replace(hour=10).timestamp() * 1000), day.weekday() >= 5)
 
 
-def _footfall(scenario: Scenario, day: _Day, random: Random) -> Iterator[AnyObservation]:
+def _footfall(scenario: Scenario, day: _Day, until: int, random: Random) -> Iterator[AnyObservation]:
     for counter in scenario.counters:
         for hour, people in PROFILE.items():
             expected = people * (1.5 if day.weekend else 1.0) / 4
             for quarter in range(4):
                 entered = max(0, round(random.gauss(expected, expected**0.5)))
                 at = day.opens + ((hour - 10) * 60 + quarter * 15 + random.randint(0, 9)) * 60_000
-                if entered:
+                if entered and at + VISIT_MS < until:
                     yield PeopleCounted(at=at, device=counter.device, line=counter.line, entered=entered)
                     yield PeopleCounted(
-                        at=at + 300_000, device=counter.device, line=counter.line, left=entered
+                        at=at + VISIT_MS, device=counter.device, line=counter.line, left=entered
                     )
 
 
@@ -118,7 +123,7 @@ def _moment(day: _Day, random: Random) -> int:
 
 
 def _tagged(
-    scenario: Scenario, product: Product, days: list[_Day], random: Random
+    scenario: Scenario, product: Product, days: list[_Day], until: int, random: Random
 ) -> Iterator[tuple[AnyObservation | None, Sale | None]]:
     """The stories of one product's items that are sold by now."""
     places = [
@@ -129,6 +134,10 @@ def _tagged(
     serial = FIRST_SERIAL
     for number, day in enumerate(days):
         for _ in range(random.randint(*SALES_PER_DAY) + (1 if day.weekend else 0)):
+            picked = _moment(day, random)
+            sold = picked + random.randint(60_000, 240_000)
+            if sold >= until:
+                continue
             serial += 1
             epc = sgtin_96(product.gtin, product.company_digits, serial)
             device, antenna, zone = random.choice(places)
@@ -161,17 +170,16 @@ def _tagged(
                         ),
                         None,
                     )
-            picked = _moment(day, random)
-            sold = picked + random.randint(60_000, 240_000)
             yield TagPickedUp(at=picked, device=device, epc=epc, zone=zone), _sale(product, serial, 1, sold)
 
 
 def _weighed(
-    scenario: Scenario, product: Product, days: list[_Day], random: Random
+    scenario: Scenario, product: Product, days: list[_Day], until: int, random: Random
 ) -> Iterator[tuple[AnyObservation | None, Sale | None]]:
     """The past of a tray: every sale took units off it, down to what lies on it today."""
     for tray in (tray for tray in scenario.trays if tray.sku == product.sku):
         moments = sorted(_moment(day, random) for day in days for _ in range(random.randint(2, 6)))
+        moments = [at for at in moments if at + BEFORE_SALE_MS < until]
         units = tray.units + len(moments)
         unit_g = tray.unit_weight_g
 
@@ -197,7 +205,7 @@ def _weighed(
         yield weighed(days[0].opens - 1_800_000, units, 0), None
         for number, at in enumerate(moments):
             units -= 1
-            yield weighed(at, units, -1), _sale(product, number, 1, at + 90_000)
+            yield weighed(at, units, -1), _sale(product, number, 1, at + BEFORE_SALE_MS)
 
 
 def _sale(product: Product, number: int, quantity: int, at: int) -> Sale:

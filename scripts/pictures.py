@@ -71,7 +71,8 @@ def shoot(driver: Any, address: str, width: int, height: int, target: Path) -> N
     seen = "return (document.querySelector('[data-testid=stMain]')?.innerText || '').includes('updated')"
     wait_until(lambda: driver.execute_script(seen), 30, f"figures on {address}")
     drawn = """const charts = [...document.querySelectorAll('[data-testid=stPlotlyChart]')];
-        return charts.every(chart => chart.querySelector('.main-svg'))"""
+        const wanted = location.pathname === '/stock' || location.pathname === '/orders' ? 0 : 1;
+        return charts.length >= wanted && charts.every(chart => chart.querySelector('.main-svg .shapelayer, .main-svg .cartesianlayer'))"""
     time.sleep(2.0)  # two live refreshes
     wait_until(lambda: driver.execute_script(drawn), 30, f"charts on {address}")
     time.sleep(1.0)

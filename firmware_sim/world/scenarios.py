@@ -42,6 +42,7 @@ ZONES: Final = (
     Zone(id="shelf-a", name="Shelf A", name_zh="A 架", kind="shelf", x=2.6, y=0.0, w=1.4, h=0.5),
     Zone(id="shelf-b", name="Shelf B", name_zh="B 架", kind="shelf", x=4.4, y=0.0, w=1.4, h=0.5),
     Zone(id="tray-1", name="Bead tray", name_zh="琉璃珠托盘", kind="shelf", x=5.2, y=1.6, w=0.5, h=0.5),
+    Zone(id="back-room", name="Back room", name_zh="库房", kind="backroom", x=6.6, y=0.0, w=1.6, h=1.8),
     Zone(id="mirror", name="Mirror", name_zh="试戴镜", kind="mirror", x=2.6, y=4.2, w=1.2, h=0.4),
     Zone(id="till", name="Till", name_zh="收银台", kind="till", x=4.6, y=3.8, w=1.2, h=0.8),
 )
