@@ -3,10 +3,13 @@
 A page has one timed fragment, made by :func:`live`. Each second the browser asks for it again; it takes
 the shared snapshot, says how old that is, and draws. It asks nobody and waits for nobody. When the hub is
 silent the last picture stays, dimmed, under a banner with its age.
+
+What many viewers see alike is drawn once and its elements replayed to the others (Streamlit's cache does
+that for elements that nobody can press); making them is most of what a viewer costs.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -24,6 +27,8 @@ LATE_PERIODS = 3
 OLD_PERIODS = 10
 HUB_TIMEOUT_S = 5.0
 FIRST_WAIT_S = 1.0
+SHARED_FOR_MS = 2_000
+SHARED_KEPT = 64
 HEADER = "header"
 """Session key: what the header on the screen was drawn from."""
 PAGES = "pages"
@@ -97,12 +102,20 @@ def kept_query() -> dict[str, str]:
     return {**query, "store": store} if store else query
 
 
-def live(draw: Callable[[Screen, Snapshot], None], *, age_in: DeltaGenerator | None = None) -> None:
+def live(
+    draw: Callable[[Screen, Snapshot], None],
+    *,
+    age_in: DeltaGenerator | None = None,
+    alike: Callable[[], tuple[str, ...]] | None = None,
+) -> None:
     """Draw a block again every second, with its age, whatever the hub does.
 
     Args:
         draw: draws a snapshot.
         age_in: container for the age, when that stands further up the page.
+        alike: returns the page's name and every choice in the address its drawing depends on, but for
+            language and store; viewers with the same answer share the drawing. None draws for each
+            viewer, which a page with buttons or searches must.
     """
 
     def block() -> None:
@@ -121,9 +134,29 @@ def live(draw: Callable[[Screen, Snapshot], None], *, age_in: DeltaGenerator | N
                 icon=":material/cloud_off:",
             )
         with st.container(key="dimmed" if screen.view.fault else "fresh"):
-            draw(screen, snapshot)
+            if alike is None:
+                draw(screen, snapshot)
+            else:
+                _draw_shared(_alike(screen, alike()), draw, screen, snapshot)
 
     st.fragment(block, run_every=PERIOD_S, key="live")()
+
+
+def _alike(screen: Screen, choices: tuple[str, ...]) -> tuple[Hashable, ...]:
+    own = screen.snapshot.store.store if screen.snapshot else ""
+    # The time is in it because some words depend on the clock and not on the picture alone.
+    period = screen.now_ms // SHARED_FOR_MS
+    return (own, asked_store() or "", screen.view.version, screen.words.language, period, *choices)
+
+
+@st.cache_resource(show_spinner=False, max_entries=SHARED_KEPT)
+def _draw_shared(
+    alike: tuple[Hashable, ...],  # noqa: ARG001  the key of the cache
+    _draw: Callable[[Screen, Snapshot], None],
+    _screen: Screen,
+    _snapshot: Snapshot,
+) -> None:
+    _draw(_screen, _snapshot)
 
 
 def header_of(screen: Screen) -> tuple[str, ...]:

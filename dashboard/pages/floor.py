@@ -55,4 +55,4 @@ def choose_span() -> None:
 
 
 choose_span()
-live(draw)
+live(draw, alike=lambda: ("floor", span()))

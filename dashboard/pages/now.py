@@ -108,4 +108,4 @@ def _first_steps(screen: Screen, snapshot: Snapshot) -> None:
         st.text(words("empty.devices"))
 
 
-live(draw)
+live(draw, alike=lambda: ("now",))
