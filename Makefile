@@ -22,6 +22,8 @@ demo-check: .stamp/setup ## run the demo against known truth and compare
 tools: .stamp/setup
 	@sh scripts/need mosquitto mosquitto "second broker, for tests"
 	@sh scripts/need mosquitto_pub mosquitto-clients "an MQTT client that is not ours, for tests"
+	@sh scripts/need curl curl "runs the tutorial, for tests"
+	@sh scripts/need systemd-analyze systemd "checks the service units, for tests"
 	@sh scripts/need chromium chromium "a browser, for tests of the screen"
 	@sh scripts/need chromedriver chromium-driver "drives the browser in tests"
 	@sh scripts/need initdb postgresql "second database, for tests"
