@@ -23,6 +23,11 @@ STALE: Final = "#c07a1a"
 PAPER: Final = "#fbfbf9"
 MARGIN_M: Final = 0.35
 MAX_LABELS: Final = 24
+MAX_BLIND_NAMES: Final = 8
+# Shares of the plan's width that a name and a figure need on a phone.
+NAME_SHARE: Final = 0.1
+FIGURE_SHARE: Final = 0.05
+LEAST_HEIGHT: Final = 160
 FONT: Final = '"Inter", "Source Sans", "Noto Sans SC", "Noto Sans CJK SC", "PingFang SC", sans-serif'
 
 Span = Literal["now", "today"]
@@ -49,12 +54,13 @@ def top_zones(rows: Sequence[ZoneRow], span: Span, words: Words, most: int = 3) 
     lively = sorted(
         (row for row in rows if (activity(row, span) or 0) > 0), key=lambda row: -(activity(row, span) or 0)
     )
-    if not lively:
-        return words("floor.alt_quiet")
-    named = [f"{zone_name(row, words)} {activity(row, span)}" for row in lively[:most]]
+    named = "; ".join(f"{zone_name(row, words)}: {activity(row, span)}" for row in lively[:most])
+    text = words("floor.alt", zones=named) if lively else words("floor.alt_quiet")
     blind = [zone_name(row, words) for row in rows if row.state == "blind"]
-    text = words("floor.alt", zones="; ".join(named))
-    return f"{text} {words('floor.alt_blind', zones='; '.join(blind))}" if blind else text
+    if not blind:
+        return text
+    more = " …" if len(blind) > MAX_BLIND_NAMES else ""
+    return f"{text} {words('floor.alt_blind', zones='; '.join(blind[:MAX_BLIND_NAMES]) + more)}"
 
 
 def zone_name(row: ZoneRow, words: Words) -> str:
@@ -62,8 +68,10 @@ def zone_name(row: ZoneRow, words: Words) -> str:
     return words.name(row.zone.name, row.zone.name_zh, row.zone.zone)
 
 
-def floor_figure(rows: Sequence[ZoneRow], words: Words, span: Span, *, height: int) -> go.Figure:
-    """Return the plan with its heat."""
+def floor_figure(
+    rows: Sequence[ZoneRow], words: Words, span: Span, *, height: int, kind: type[go.Figure] = go.Figure
+) -> go.Figure:
+    """Return the plan with its heat, as a figure of the kind asked for."""
     most, _ = legend(rows, span)
     looks: dict[str, list[ZoneRow]] = {}
     for row in rows:
@@ -74,22 +82,36 @@ def floor_figure(rows: Sequence[ZoneRow], words: Words, span: Span, *, height: i
             else f"{row.state}-{heat_class(value or 0, most)}"
         )
         looks.setdefault(look, []).append(row)
-    figure = go.Figure([_rectangles(look, own) for look, own in sorted(looks.items())])
-    figure.add_trace(_labels(rows, words, span))
-    figure.add_trace(_touch_points(rows, words, span))
     left, right, near, far = _bounds(rows)
-    figure.add_shape(
-        type="rect", x0=left, x1=right, y0=near, y1=far, layer="below", fillcolor=PAPER,
-        line={"color": "#d7dcd8", "width": 2},
+    traces = [_rectangles(look, own) for look, own in sorted(looks.items())]
+    # In one call: Plotly takes ten times as long to change a layout as to read one.
+    return kind(
+        [*traces, _labels(rows, words, span), _touch_points(rows, words, span)],
+        {
+            "shapes": [{
+                "type": "rect", "x0": left, "x1": right, "y0": near, "y1": far, "layer": "below", "fillcolor": PAPER,
+                "line": {"color": "#d7dcd8", "width": 2},
+            }],
+            "height": height, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "showlegend": False, "uirevision": "plan",
+            "dragmode": False, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": FONT, "color": INK, "size": 13},
+            "hoverlabel": {"bgcolor": "white", "font": {"family": FONT, "color": INK, "size": 14}},
+            "xaxis": {"visible": False, "range": [left, right], "fixedrange": True},
+            "yaxis": {"visible": False, "range": [far, near], "fixedrange": True, "scaleanchor": "x", "scaleratio": 1},
+        },
     )  # fmt: skip
-    figure.update_layout(
-        height=height, margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False, uirevision="plan", dragmode=False,
-        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "color": INK, "size": 13},
-        hoverlabel={"bgcolor": "white", "font": {"family": FONT, "color": INK, "size": 14}},
-        xaxis={"visible": False, "range": [left, right], "fixedrange": True},
-        yaxis={"visible": False, "range": [far, near], "fixedrange": True, "scaleanchor": "x", "scaleratio": 1},
-    )  # fmt: skip
-    return figure
+
+
+def is_crowded(rows: Sequence[ZoneRow]) -> bool:
+    """Return whether zones are many and too small on the plan to carry their names; a few have room around them."""
+    left, right, _, _ = _bounds(rows)
+    return len(rows) > MAX_LABELS and any(row.zone.w < NAME_SHARE * (right - left) for row in rows)
+
+
+def fitting_height(rows: Sequence[ZoneRow], *, width: int, most: int) -> int:
+    """Return the height at which a plan so wide fills its width, within bounds; all in pixels."""
+    left, right, near, far = _bounds(rows)
+    return max(LEAST_HEIGHT, min(most, round(width * (far - near) / (right - left))))
 
 
 def _bounds(rows: Sequence[ZoneRow]) -> tuple[float, float, float, float]:
@@ -134,15 +156,24 @@ def _rectangles(look: str, rows: Sequence[ZoneRow]) -> go.Scatter:
 
 def _labels(rows: Sequence[ZoneRow], words: Words, span: Span) -> go.Scatter:
     # The liveliest zones and those that cannot be seen speak; a wall of names would say nothing.
+    left, right, _, _ = _bounds(rows)
+    shares = {row.zone.zone: row.zone.w / (right - left) for row in rows}
+    crowded = is_crowded(rows)
+    able = [row for row in rows if not crowded or shares[row.zone.zone] >= FIGURE_SHARE]
     ranked = sorted(
-        rows, key=lambda row: (row.state not in ("blind", "stale"), -(activity(row, span) or -1))
+        able, key=lambda row: (row.state not in ("blind", "stale"), -(activity(row, span) or -1))
     )[:MAX_LABELS]
     return go.Scatter(
         x=[row.zone.x + row.zone.w / 2 for row in ranked],
         y=[row.zone.y + row.zone.h / 2 for row in ranked],
         mode="text",
         hoverinfo="skip",
-        text=[_label(row, words, span) for row in ranked],
+        text=[
+            _figure(row, words, span)
+            if crowded and shares[row.zone.zone] < NAME_SHARE
+            else _label(row, words, span)
+            for row in ranked
+        ],
         textfont={"size": 12, "color": [_label_colour(row, rows, span) for row in ranked]},
     )
 
@@ -163,6 +194,11 @@ def _label(row: ZoneRow, words: Words, span: Span) -> str:
         return name
     mark = f" · {words('state.stale')}" if row.state == "stale" else ""
     return f"{name}<br><b>{words.number(value)}{mark}</b>"
+
+
+def _figure(row: ZoneRow, words: Words, span: Span) -> str:
+    value = activity(row, span)
+    return "" if row.state == "blind" or value is None else f"<b>{words.number(value)}</b>"
 
 
 def _touch_points(rows: Sequence[ZoneRow], words: Words, span: Span) -> go.Scatter:

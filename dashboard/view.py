@@ -9,12 +9,13 @@ that for elements that nobody can press); making them is most of what a viewer c
 """
 
 import os
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from dashboard.client import HubClient
 from dashboard.poller import PERIOD_S, Poller, View
@@ -29,6 +30,8 @@ HUB_TIMEOUT_S = 5.0
 FIRST_WAIT_S = 1.0
 SHARED_FOR_MS = 2_000
 SHARED_KEPT = 64
+LONG_NAME = 24
+LONG_NAME_WIDTH = 180
 HEADER = "header"
 """Session key: what the header on the screen was drawn from."""
 PAGES = "pages"
@@ -193,6 +196,13 @@ def _nothing_yet(screen: Screen) -> None:
         st.info(words("hub.no_stores"), icon=":material/storefront:")
     else:
         st.info(words("hub.waiting"), icon=":material/hourglass_top:")
+
+
+def narrowed(label: str, names: Sequence[str]) -> dict[str, ColumnConfig]:
+    """Return a column's settings so that one long name does not push the figures off a phone."""
+    if max(map(len, names), default=0) <= LONG_NAME:
+        return {}
+    return {label: st.column_config.TextColumn(width=LONG_NAME_WIDTH)}
 
 
 def named(screen: Screen, name: str | None, name_zh: str | None, code: str | None) -> str:

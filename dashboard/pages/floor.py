@@ -7,10 +7,10 @@ from dashboard.figures import ZoneRow
 from dashboard.floorplan import Span, zone_name
 from dashboard.plan import draw_plan
 from dashboard.snapshot import Snapshot
-from dashboard.view import Screen, choose, language, live
+from dashboard.view import Screen, choose, language, live, narrowed
 from dashboard.words import DASH, Words
 
-PLAN_HEIGHT = 400
+PLAN_WIDTH, PLAN_HEIGHT = 1100, 400
 
 
 def span() -> Span:
@@ -20,12 +20,13 @@ def span() -> Span:
 
 def draw(screen: Screen, snapshot: Snapshot) -> None:
     """Draw the page."""
-    rows = draw_plan(screen, snapshot, span(), height=PLAN_HEIGHT, key="plan_floor")
+    rows = draw_plan(screen, snapshot, span(), width=PLAN_WIDTH, height=PLAN_HEIGHT, key="plan_floor")
     if rows:
         st.subheader(screen.words("floor.table"), anchor=False)
         st.dataframe(
-            zone_table(rows, screen.words), hide_index=True, placeholder=DASH, key="zones", lazy=False
-        )
+            zone_table(rows, screen.words), hide_index=True, placeholder=DASH, key="zones", lazy=False,
+            column_config=narrowed(screen.words("floor.zone"), [zone_name(row, screen.words) for row in rows]),
+        )  # fmt: skip
 
 
 def zone_table(rows: list[ZoneRow], words: Words) -> pa.Table:

@@ -8,7 +8,7 @@ from dashboard.snapshot import Snapshot
 from dashboard.view import PAGES, Screen, kept_query, live, named
 from dashboard.words import DASH, plain
 
-PLAN_HEIGHT = 300
+PLAN_WIDTH, PLAN_HEIGHT = 440, 300
 COLOURS = {
     "approve": "blue",
     "blind": "gray",
@@ -39,7 +39,7 @@ def draw(screen: Screen, snapshot: Snapshot) -> None:
         _tasks(screen, snapshot)
     with right:
         st.subheader(words("now.heat"), anchor=False)
-        draw_plan(screen, snapshot, "today", height=PLAN_HEIGHT, key="plan_now")
+        draw_plan(screen, snapshot, "today", width=PLAN_WIDTH, height=PLAN_HEIGHT, key="plan_now")
 
 
 def _tiles(screen: Screen, figures: Tiles) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard.figures import matching, never_stocked
 from dashboard.poller import Search
 from dashboard.snapshot import Snapshot, StockLine
-from dashboard.view import Screen, language, live
+from dashboard.view import Screen, language, live, narrowed
 from dashboard.words import DASH, Words, plain
 
 SHOWN = 100
@@ -36,7 +36,11 @@ def draw(screen: Screen, snapshot: Snapshot) -> None:
         return
     st.caption(words("stock.count", shown=words.number(len(found)), all=words.number(len(snapshot.lines))))
     table = stock_table(found[:SHOWN], screen, snapshot)
-    st.dataframe(table, hide_index=True, placeholder=DASH, key="lines", lazy=False, height="content")
+    product = words("stock.product")
+    st.dataframe(
+        table, hide_index=True, placeholder=DASH, key="lines", lazy=False, height="content",
+        column_config=narrowed(product, table[product].to_pylist()),
+    )  # fmt: skip
     if len(found) > SHOWN:
         st.caption(words("stock.refine", shown=words.number(SHOWN), found=words.number(len(found))))
     with st.container(key="small_note"):

@@ -1,5 +1,7 @@
 """The screen in a real browser: layout at two widths and languages, live figures, two taps, hub gone and back.
 
+Then the states of a store that is not as usual: each must give its answer in words and fit at both widths.
+
 Screenshots are left in ``artifacts/screenshots`` for people to look at.
 """
 
@@ -25,6 +27,9 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
 SEEN_WITHIN_S = 2.0
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"><b>x</b> :red[y] $z$"
+HEBREW = "שלום עולם"
+ARABIC = "قلب المحيط"
 
 
 def wait_until(ask, within_s, what):
@@ -101,11 +106,12 @@ class Tab:
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
         )
 
-    def open(self, address):
+    def open(self, address, *ready):
         self.driver.get("about:blank")
         self.driver.get_log("browser")
         self.driver.get(address)
-        wait_until(lambda: "updated" in self.text() or "更新" in self.text(), 40, "the first picture")
+        ready = ready or ("updated", "更新")
+        wait_until(lambda: any(words in self.text() for words in ready), 40, "the first picture")
 
     def text(self):
         return self.driver.execute_script(
@@ -120,6 +126,9 @@ class Tab:
                return null""",
             label,
         )
+
+    def has_table(self):
+        return bool(self.driver.find_elements("css selector", "[data-testid=stDataFrame] canvas"))
 
     def tap(self, label):
         def press():
@@ -168,11 +177,7 @@ def test_every_page_fits_and_is_quiet(tab, serve, fake_hub, make, width, languag
         tab.open(f"{address}/{page}?lang={language}")
         time.sleep(1.5)  # two live refreshes
         if page:
-            wait_until(
-                lambda: tab.driver.find_elements("css selector", "[data-testid=stDataFrame] canvas"),
-                10,
-                "a table",
-            )
+            wait_until(tab.has_table, 10, "a table")
         found = tab.driver.execute_script(
             """const main = document.querySelector('[data-testid=stMain]');
                const small = [...main.querySelectorAll('button, [data-testid=stPageLink-NavLink]')]
@@ -243,22 +248,90 @@ def test_hub_gone_dims_the_picture_and_its_return_clears_it(tab, serve, fake_hub
     wait_until(lambda: "The hub does not answer" not in tab.text(), 10, "no banner")
 
 
-def test_hostile_names_do_nothing(tab, serve, fake_hub, make):
-    name = "<img src=x onerror=\"document.title='owned'\"><b>x</b> :red[y] $z$"
-    fake_hub.store["name"] = fake_hub.store["zones"][1]["name"] = name
-    fake_hub.lines = [make.line("s", name, None, None, sold=1), make.line("r", "שלום עולם", None, 3)]
-    tab.size(390, 844)
-    address = serve(fake_hub.url)
-    for page in PAGES:
-        tab.open(f"{address}/{page}?lang=en")
-        time.sleep(1.0)
-        assert tab.driver.title != "owned"
-        assert tab.driver.find_elements("css selector", "img[src=x]") == []
-        assert ":red[y]" in tab.text()
-        assert (
-            tab.driver.execute_script("return document.querySelector('[data-testid=stMain]').scrollWidth")
-            <= 390
-        )
+@pytest.fixture
+def state(tab, serve, fake_hub):
+    """Return a function that opens a page at both widths, checks it and leaves a screenshot of each."""
+    address = []
+
+    def check(name, path, *said, ready=(), table=False):
+        address[:] = address or [serve(fake_hub.url)]
+        for width, height in WIDTHS.items():
+            tab.size(width, height)
+            tab.open(f"{address[0]}/{path}", *ready)
+            for words in said:
+                wait_until(lambda words=words: words in tab.text(), 10, f"{words!r} on the screen")
+            if table:
+                wait_until(tab.has_table, 20, "a table")
+            time.sleep(1.2)  # a live refresh
+            wide = tab.driver.execute_script(
+                "return Math.max(document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth)"
+            )
+            assert wide <= width
+            assert tab.driver.find_elements("css selector", "[data-testid=stException]") == []
+            assert tab.driver.title != "owned"
+            assert tab.driver.find_elements("css selector", "img[src=x]") == []
+            assert tab.errors() == []
+            tab.shoot(f"state-{name}-{width}")
+
+    return check
+
+
+def test_empty_store(state, fake_hub):
+    fake_hub.make_empty()
+    state("empty-now", "?lang=en", "shelfwise edge run", "unknown")
+    state("empty-floor", "floor?lang=en", "no floor plan yet")
+
+
+def test_one_device_only(state, fake_hub, make):
+    fake_hub.make_empty()
+    fake_hub.store["zones"] = [make.zone("tray-1", "Tray 1", "托盘 1", x=0.5, w=0.6, y=0.5)]
+    fake_hub.devices = [make.device("scale-1", {"tray-1": "seen"})]
+    fake_hub.zone_states = {"tray-1": "seen"}
+    state("one-device-now", "?lang=en", "1/1", "unknown")
+
+
+def test_hub_down_from_the_start(state, fake_hub):
+    fake_hub.stop()
+    state("hub-down", "?lang=en", "has not answered yet", ready=("has not answered yet",))
+
+
+def test_five_thousand_products(state, fake_hub, make):
+    fake_hub.lines = [
+        make.line(f"sku-{n:04d}", f"Charm {n}", f"挂件 {n}", n % 30 + 1, sold=n % 7) for n in range(5000)
+    ]
+    state("5000-skus", "stock?lang=en", "5,000 of 5,000 products", table=True)
+    state("5000-skus-search", "stock?lang=en&q=charm%204321", "1 of 5,000 products", table=True)
+
+
+def test_two_hundred_zones(state, fake_hub, make):
+    fake_hub.store["zones"] = [
+        make.zone(f"z{n:03d}", f"Zone {n}", f"区 {n}", x=n % 20, y=n // 20 * 0.9, w=0.8, h=0.6)
+        for n in range(200)
+    ]
+    fake_hub.zone_states = {
+        f"z{n:03d}": "blind" if n in (17, 93) else "stale" if n == 140 else "seen" for n in range(200)
+    }
+    fake_hub.heat = [
+        {"zone": f"z{n:03d}", "picked_up": n * 7 % 23, "put_back": n % 5, "arrived": 1} for n in range(200)
+    ]
+    fake_hub.lines = [make.line("ocean-heart", "Ocean Heart", "海洋之心", 7, zone="z003", sold=2)]
+    state("200-zones", "floor?lang=en", "Zone 17; Zone 93", table=True)
+
+
+def test_hostile_and_right_to_left_names(state, fake_hub, make):
+    fake_hub.store["name"], fake_hub.store["name_zh"] = HOSTILE, ARABIC
+    fake_hub.store["zones"][0]["name"] = HEBREW
+    fake_hub.store["zones"][1]["name"] = HOSTILE
+    fake_hub.store["zones"][2]["name"] = ARABIC
+    fake_hub.lines = [
+        make.line("s", HOSTILE, None, None, sold=1), make.line("r", HEBREW, None, None, sold=4),
+        make.line("t", ARABIC, "=HYPERLINK(1)", 3),
+    ]  # fmt: skip
+    fake_hub.orders = [make.order("popup-1-9", "t", 6)]
+    state("names-now", "?lang=en", ":red[y]", HEBREW, ARABIC)
+    state("names-floor", "floor?lang=en", ":red[y]", table=True)
+    state("names-stock", "stock?lang=en", ":red[y]", "3 of 3 products", table=True)
+    state("names-orders", "orders?lang=en", ":red[y]", ARABIC)
 
 
 def test_real_store_shows_an_arrival_within_two_seconds_of_its_record(tab, serve, tmp_path):

@@ -47,6 +47,23 @@ def test_one_device_only_leaves_the_rest_unknown_not_zero(page, fake_hub, make):
     assert tiles["Devices online"][0] == "1/1"
 
 
+# The way to the floor leads over the first page.
+@pytest.mark.parametrize(("name", "drawings"), [("now", 1), ("floor", 2)])
+def test_viewers_share_one_drawing_and_see_the_same(page, shown, monkeypatch, name, drawings):
+    from dashboard import plan, view
+
+    monkeypatch.setattr(view, "SHARED_FOR_MS", 10**12)
+    drawn = []
+    monkeypatch.setattr(plan, "top_zones", lambda *given: drawn.append(given) or "alt")
+    first, second, other = page(name), page(name), page(name, lang="zh-CN")
+    assert len(drawn) == 2 * drawings  # once in each language
+    assert [one.value for one in second.text] == [one.value for one in first.text]
+    assert [(one.label, one.value) for one in second.metric] == [
+        (one.label, one.value) for one in first.metric
+    ]
+    assert shown(first) != shown(other)
+
+
 def test_empty_store_says_what_to_do(page, shown, fake_hub):
     fake_hub.make_empty()
     for name, words in {

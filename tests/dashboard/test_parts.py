@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dashboard.client import HubClient, HubRefusedError, HubUnreachableError
 from dashboard.figures import matching, tasks, zone_rows
-from dashboard.floorplan import floor_figure, heat_class, top_zones
+from dashboard.floorplan import fitting_height, floor_figure, heat_class, is_crowded, top_zones
 from dashboard.poller import FULL_EVERY_MS, MAX_SEARCHES, RECENT_MS, WATCHED_FOR_MS, Poller
 from dashboard.server import options
 from dashboard.view import age_class
@@ -183,7 +183,7 @@ def test_plan_says_blind_and_escapes_names(poller, fake_hub):
         for text in trace.text
     ]
     assert any(text == "Shelf B<br><b>blind</b>" for text in labels)
-    assert top_zones(rows, "today", words).startswith("Floor plan. Liveliest zones: Shelf A 55; <b>W</b> 9")
+    assert top_zones(rows, "today", words).startswith("Floor plan. Liveliest zones: Shelf A: 55; <b>W</b>: 9")
     assert "Blind: Shelf B." in top_zones(rows, "today", words)
 
 
@@ -191,6 +191,35 @@ def test_plan_costs_as_many_traces_for_two_hundred_zones(poller, fake_hub, make)
     fake_hub.store["zones"] = [make.zone(f"z{n}", f"Z{n}", None, x=n % 20, y=n // 20) for n in range(200)]
     snapshot = poller.look(20_000).snapshot
     assert len(floor_figure(zone_rows(snapshot), Words("en"), "today", height=300).data) <= 8
+
+
+def test_zones_too_small_for_their_names_are_named_beside_the_plan(poller, fake_hub, make):
+    fake_hub.store["zones"] = [make.zone(f"z{n}", f"Z{n}", None, x=n % 20, y=n // 20) for n in range(200)]
+    fake_hub.zone_states = {f"z{n}": "blind" if n > 150 else "seen" for n in range(200)}
+    rows, words = zone_rows(poller.look(20_000).snapshot), Words("en")
+    assert is_crowded(rows)
+    texts = [
+        text
+        for one in floor_figure(rows, words, "today", height=300).data
+        if one.mode == "text"
+        for text in one.text
+    ]
+    assert not any("Z" in text for text in texts)
+    assert "No zone is lively right now. Blind: Z151; Z152; Z153; Z154; Z155; Z156; Z157; Z158 …." in top_zones(
+        rows, "today", words
+    )  # fmt: skip
+
+
+def test_plan_is_as_high_as_its_shape_asks_within_bounds(poller, fake_hub, make):
+    assert not is_crowded(zone_rows(poller.latest(None).snapshot))
+    for far, high in ((3.3, 400), (0.0, 160), (30.0, 500)):
+        fake_hub.store["zones"] = [
+            make.zone("a", "A", None, w=9.3, h=0.5),
+            make.zone("b", "B", None, y=far, h=0),
+        ]
+        fake_hub.position += 1
+        rows = zone_rows(poller.look(20_000).snapshot)
+        assert fitting_height(rows, width=1000, most=500) == high
 
 
 def test_tasks_are_five_at_most_and_keep_their_order(poller):
