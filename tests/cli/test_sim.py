@@ -44,7 +44,7 @@ def test_files_are_what_hub_and_edge_read(tmp_path):
     write_store_files(built_in("default"), tmp_path)
     texts = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     store = parse_store(texts["store.toml"], "store.toml")
-    assert (store.store, len(store.zones)) == ("popup-1", 7)
+    assert (store.store, len(store.zones)) == ("popup-1", 8)
     assert [product.sku for product in parse_products(texts["products.csv"], "products.csv")][
         -1
     ] == "glass-beads"
