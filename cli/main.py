@@ -19,7 +19,7 @@ COMMANDS: Final = {
     "hub": ("cli.hub", "hub_app", "hub", "the back room: run, import, rebuild, verify"),
     "dashboard": ("cli.dashboard", "dashboard_app", "dashboard", "the live screen in a browser"),
     "sim": ("cli.sim", "sim_app", "sim", "simulated devices on real lines"),
-    "decode": ("cli.decode", "decode", "edge", "device bytes to JSON lines"),
+    "decode": ("cli.decoding.command", "decode", "edge", "device bytes to JSON lines"),
     "doctor": ("cli.doctor", "doctor", "edge", "what is there, what is missing"),
     "bench": ("cli.bench", "bench_app", "all", "measurements beside a yardstick"),
     "contract": ("cli.contract", "contract_app", "", "the message contract as JSON Schema"),

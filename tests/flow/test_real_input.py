@@ -12,7 +12,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cli.decode import decode_lines
+from cli.decoding import decode_lines
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
