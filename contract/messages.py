@@ -29,6 +29,7 @@ Millis = Annotated[int, msgspec.Meta(ge=0, le=9_999_999_999_999, description="ms
 Seq = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 ShortText = Annotated[str, msgspec.Meta(max_length=200)]
+LABEL_MAC_PATTERN: Final = r"^([0-9A-F]{12}|[0-9A-F]{16})$(?!\n)"
 Grams = Annotated[float, msgspec.Meta(ge=-1e7, le=1e7)]
 
 
@@ -115,6 +116,46 @@ class PeopleCounted(Observation, frozen=True, kw_only=True, tag="people_counted"
     left: Count = 0
 
 
+class InputChanged(Observation, frozen=True, kw_only=True, tag="input_changed"):
+    """A reader's general-purpose input changed its level, for example a photo-eye at a gate."""
+
+    port: Annotated[int, msgspec.Meta(ge=1, le=64)]
+    high: bool
+
+
+class TagPresented(Observation, frozen=True, kw_only=True, tag="tag_presented"):
+    """A tag was laid on an enrolment antenna; it says nothing about where the item belongs.
+
+    Attributes:
+        tid: the chip's own number, where the reader tells it; factory EPCs repeat, TIDs do not.
+    """
+
+    epc: EpcHex
+    tid: Annotated[str, msgspec.Meta(pattern=r"^([0-9A-F]{4}){1,31}$(?!\n)")] | None = None
+    antenna: int | None = None
+    rssi_dbm: float | None = None
+
+
+class BarcodeScanned(Observation, frozen=True, kw_only=True, tag="barcode_scanned"):
+    """A barcode scanner read a code: what the symbol says, as text."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class LabelShown(Observation, frozen=True, kw_only=True, tag="label_shown"):
+    """A shelf label confirmed that it shows this; what was only sent is not here.
+
+    Attributes:
+        mac: the label, upper-case hex.
+        price: as text, exactly as it was sent.
+    """
+
+    mac: Annotated[str, msgspec.Meta(pattern=LABEL_MAC_PATTERN)]
+    sku: ShortText
+    price: Annotated[str, msgspec.Meta(max_length=20)]
+    currency: Annotated[str, msgspec.Meta(max_length=8)] = ""
+
+
 class DeviceHealth(Observation, frozen=True, kw_only=True, tag="device_health"):
     """A device changed its state, or repeats it once in a while.
 
@@ -168,6 +209,10 @@ AnyObservation: TypeAlias = (
     | TagPutBack
     | WeightChanged
     | PeopleCounted
+    | InputChanged
+    | TagPresented
+    | BarcodeScanned
+    | LabelShown
     | DeviceHealth
     | Blind
     | Rejected
@@ -236,10 +281,14 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     conflict_seq: Seq | None = None
 
 
+Region = Literal["cn900", "cn800", "us", "eu", "kr", "jp", "in", "au", "nz"]
+"""RF regions by the names that every reader family shares; a family without one of them says so."""
+
+
 class SetRegion(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="set_region"):
     """Set the RF region of a reader; a reader without one does not transmit."""
 
-    region: Literal["cn900", "cn800", "us", "eu", "kr"]
+    region: Region
 
 
 class SetPower(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="set_power"):
@@ -254,11 +303,43 @@ class SetInventory(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", ta
     running: bool
 
 
+class SetAntennas(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="set_antennas"):
+    """Choose which antennas of a reader take part in its inventory; 1-based."""
+
+    antennas: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=1, le=64)], ...], msgspec.Meta(min_length=1, max_length=64)
+    ]
+
+
+class SetOutput(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="set_output"):
+    """Switch a reader's general-purpose output, for example a stack light or a buzzer; 1-based."""
+
+    port: Annotated[int, msgspec.Meta(ge=1, le=64)]
+    on: bool
+
+
 class Tare(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="tare"):
     """Zero a scale."""
 
 
-AnyAction: TypeAlias = SetRegion | SetPower | SetInventory | Tare
+class SetLabel(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="set_label"):
+    """Show a price on a shelf label.
+
+    Attributes:
+        mac: the label, upper-case hex.
+        price: as text, with its decimals, for example ``299.00``.
+        note: a second line, for example the stock.
+    """
+
+    mac: Annotated[str, msgspec.Meta(pattern=LABEL_MAC_PATTERN)]
+    sku: ShortText
+    name: ShortText
+    price: Annotated[str, msgspec.Meta(max_length=20)]
+    currency: Annotated[str, msgspec.Meta(max_length=8)] = ""
+    note: ShortText = ""
+
+
+AnyAction: TypeAlias = SetRegion | SetPower | SetInventory | SetAntennas | SetOutput | Tare | SetLabel
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -23,11 +23,14 @@ from typing import Final, Literal, ParamSpec, TypeVar
 from contract.errors import ConfigError, LinkError, MessageError
 from contract.messages import Alert, CommandResult, decode_command, encode
 from contract.topics import agent_topic
-from edge.config import Edge
+from edge.config import Device, Edge, address_of, push_path
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline
+from edge.transports.http import HttpListener
+from edge.transports.line import Line
 from edge.transports.mqtt import MqttLine
 from edge.transports.serial import SerialLine
+from edge.transports.tcp import TcpLine
 from edge.uplink import BrokerSettings, Conversation, Uplink
 
 log = logging.getLogger(__name__)
@@ -132,8 +135,9 @@ class Agent:
             self._outbox, store=config.agent.store, agent=config.agent.id, window=config.agent.window
         )
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
-        self._lines: dict[str, SerialLine] = {}
-        self._device_session: MqttLine | None = None
+        self._lines: dict[str, Line] = {}
+        self._shared: list[MqttLine | HttpListener] = []
+        self._unsaved_pushes: list[Callable[[], None]] = []
         self._arrivals = Arrivals()
         self._inbox: deque[tuple[str, bytes]] = deque()
         self._online: bool | None = None
@@ -170,10 +174,7 @@ class Agent:
         try:
             await self._turn(uplink, stopping)
         finally:
-            stops = [line.stop for line in self._lines.values()]
-            if self._device_session is not None:
-                stops.append(self._device_session.stop)
-            await asyncio.gather(*(asyncio.to_thread(stop) for stop in stops))
+            await asyncio.gather(*(line.stop() for line in (*self._lines.values(), *self._shared)))
             self._take_arrivals()
             await self._sense(last=True)
             await self._exchange(uplink)
@@ -206,14 +207,18 @@ class Agent:
     async def _sense(self, *, last: bool = False) -> None:
         now, suspect = self._clock()
         batch = self._pipeline.sense(now, suspect=suspect, last=last)
-        if batch is None:
-            return
+        pushes, self._unsaved_pushes = self._unsaved_pushes, []
         try:
-            await self._on_disk(self._pipeline.save, batch, now)
+            if batch is not None:
+                await self._on_disk(self._pipeline.save, batch, now)
         except LinkError as error:
+            self._unsaved_pushes = pushes + self._unsaved_pushes
             self._note_disk(error)
-        else:
+            return
+        if batch is not None:
             self._note_disk(None)
+        for stored in pushes:
+            stored()
 
     def _note_disk(self, error: LinkError | None) -> None:
         """Log when the outbox begins to refuse writes, and when it takes them again."""
@@ -276,36 +281,68 @@ class Agent:
         return await asyncio.get_running_loop().run_in_executor(self._disk, lambda: function(*args, **kwargs))
 
     def _open_lines(self) -> None:
-        topics: dict[str, str] = {}
+        by_transport: dict[str, list[Device]] = {}
         for device in self._edge.devices:
-            name = device.settings.id
-            if device.settings.transport == "mqtt":
-                topics[name] = device.settings.topic
-                continue
-            self._lines[name] = SerialLine(
-                name,
-                device.settings.port,
-                device.settings.baud or device.spec.baud or 9_600,
-                on_open=partial(self._opened, name),
-                on_close=partial(self._closed, name),
-                on_bytes=partial(self._received, name),
-            )
-        if topics:
-            config = self._edge.config
-            broker: BrokerSettings = config.device_broker or config.broker
-            self._device_session = MqttLine(
-                broker.host,
-                broker.port,
-                topics,
-                username=broker.username,
-                password=self._edge.password if broker.username else "",
-                on_open=self._opened,
-                on_close=self._closed,
-                on_payload=self._received,
-            )
-            self._device_session.start()
-        for line in self._lines.values():
+            by_transport.setdefault(device.settings.transport, []).append(device)
+        if publishing := by_transport.pop("mqtt", None):
+            self._shared.append(self._mqtt_session(publishing))
+        if pushing := by_transport.pop("http", None):
+            self._shared.append(self._http_listener(pushing))
+        for device in (device for devices in by_transport.values() for device in devices):
+            self._lines[device.settings.id] = self._own_line(device)
+        for line in (*self._shared, *self._lines.values()):
             line.start()
+
+    def _own_line(self, device: Device) -> Line:
+        """Return the line of a device that has one to itself."""
+        settings, name = device.settings, device.settings.id
+        opened, closed, received = (
+            partial(self._opened, name),
+            partial(self._closed, name),
+            partial(self._received, name),
+        )
+        match settings.transport:
+            case "tcp":
+                host, port = address_of(settings)
+                return TcpLine(name, host, port, on_open=opened, on_close=closed, on_bytes=received)
+            case "serial":
+                return SerialLine(
+                    name,
+                    settings.port,
+                    settings.baud or device.spec.baud or 9_600,
+                    framing=settings.framing or device.spec.framing,
+                    on_open=opened,
+                    on_close=closed,
+                    on_bytes=received,
+                )
+            case other:
+                raise ConfigError(f"device {name!r}: this agent has no line for transport {other!r}")
+
+    def _mqtt_session(self, devices: list[Device]) -> MqttLine:
+        config = self._edge.config
+        broker: BrokerSettings = config.device_broker or config.broker
+        return MqttLine(
+            broker.host,
+            broker.port,
+            {device.settings.id: device.settings.topic for device in devices},
+            username=broker.username,
+            password=self._edge.password if broker.username else "",
+            on_open=self._opened,
+            on_close=self._closed,
+            on_payload=self._received,
+        )
+
+    def _http_listener(self, devices: list[Device]) -> HttpListener:
+        listener = self._edge.config.http
+        return HttpListener(
+            listener.host,
+            listener.port,
+            {device.settings.id: push_path(device.settings) for device in devices},
+            token=self._edge.device_token,
+            on_open=self._opened,
+            on_close=self._closed,
+            on_push=self._pushed,
+        )
 
     def _opened(self, device: str) -> None:
         """On a line's thread."""
@@ -315,9 +352,19 @@ class Agent:
         """On a line's thread."""
         self._arrivals.news(partial(self._pipeline.line_closed, device, self._clock()[0], why))
 
-    def _received(self, device: str, received: bytes) -> None:
+    def _received(self, device: str, received: bytes, topic: str = "") -> None:
         """On a line's thread."""
-        self._arrivals.offer(partial(self._pipeline.receive, device, received, self._clock()[0]))
+        self._arrivals.offer(partial(self._pipeline.receive, device, received, self._clock()[0], topic))
+
+    def _pushed(self, device: str, body: bytes, path: str, stored: Callable[[], None]) -> None:
+        """On the loop; ``stored`` is called when what the body led to is in the outbox."""
+        now, _ = self._clock()
+
+        def take() -> None:
+            self._pipeline.receive(device, body, now, path)
+            self._unsaved_pushes.append(stored)
+
+        self._arrivals.offer(take)
 
     def _set_online(self, up: bool) -> None:
         self._online = up

@@ -1,14 +1,14 @@
 """The edge agent's configuration: one TOML file, read once into frozen Structs.
 
 Unknown keys, missing keys and wrong types are ConfigErrors that name file, key and what was expected.
-Only secrets and addresses come from the environment: SHELFWISE_BROKER_HOST, SHELFWISE_BROKER_PORT and
-SHELFWISE_BROKER_PASSWORD.
+Only secrets and addresses come from the environment: SHELFWISE_BROKER_HOST, SHELFWISE_BROKER_PORT,
+SHELFWISE_BROKER_PASSWORD and SHELFWISE_DEVICE_TOKEN.
 """
 
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -16,12 +16,16 @@ from contract.errors import ConfigError, MessageError
 from contract.ids import Slug, parse_slug
 from contract.messages import ShortText
 from contract.settings import read_settings
+from edge.driver import DriverSpec, Framing, Transport
 from edge.drivers import driver
-from edge.model import DriverSpec, Place, Tray
+from edge.model import Place, Tray
 from edge.outbox import Bounds
 from edge.sensing.presence import PresenceSettings
 from edge.sensing.weight import WeightSettings
 from edge.uplink import BrokerSettings
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+DEFAULT_PORTS: Final = {"llrp": 5084, "http_client": 80}
 
 
 class TraySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,6 +45,10 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         transport: the kind of line.
         port: serial port, best by id (``/dev/serial/by-id/…``).
         baud: line rate, 0 for the driver's own.
+        framing: data bits, parity and stop bits, empty for the driver's own.
+        address: ``HOST:PORT`` of a device on the network; the port may be left out where the protocol
+            has one of its own.
+        path: HTTP path under which a pushing device reports, empty for ``/devices/ID``.
         topic: MQTT topic filter of the device's reports.
         settings: the driver's settings.
         antennas: antenna number → zone.
@@ -50,9 +58,12 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     id: Slug
     driver: str
-    transport: Literal["serial", "mqtt"]
+    transport: Transport
     port: str = ""
     baud: int = 0
+    framing: Framing | Literal[""] = ""
+    address: str = ""
+    path: str = ""
     topic: str = ""
     settings: dict[str, Any] = {}
     antennas: dict[str, Slug] = {}
@@ -76,6 +87,17 @@ class AgentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 5_000
 
 
+class ListenerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where devices push to over HTTP.
+
+    Attributes:
+        host: address to listen on; beyond loopback SHELFWISE_DEVICE_TOKEN must be set.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 8090
+
+
 class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -83,6 +105,7 @@ class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     devices: tuple[DeviceSettings, ...]
     broker: BrokerSettings = BrokerSettings()
     device_broker: BrokerSettings | None = None
+    http: ListenerSettings = ListenerSettings()
     outbox: Bounds = Bounds()
     presence: PresenceSettings = PresenceSettings()
     weight: WeightSettings = WeightSettings()
@@ -104,6 +127,7 @@ class Edge(msgspec.Struct, frozen=True):
     place: Place
     outbox_path: Path
     password: str
+    device_token: str = ""
 
 
 def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
@@ -125,12 +149,20 @@ def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
     config = msgspec.structs.replace(config, broker=broker)
     devices = tuple(_device(settings, path.name) for settings in config.devices)
     _no_twice([device.settings.id for device in devices], f"{path.name}: device id")
+    pushing = [device for device in devices if device.settings.transport == "http"]
+    _no_twice([push_path(device.settings) for device in pushing], f"{path.name}: HTTP path")
+    token = environment.get("SHELFWISE_DEVICE_TOKEN", "")
+    if pushing and not token and config.http.host not in LOOPBACK:
+        raise ConfigError(
+            f"{path.name}: [http] host {config.http.host!r} is open to the network; expected environment variable SHELFWISE_DEVICE_TOKEN to be set, or one of {', '.join(LOOPBACK)}"
+        )
     return Edge(
         config=config,
         devices=devices,
         place=_place(devices, path.name),
         outbox_path=path.parent / config.agent.outbox,
         password=environment.get("SHELFWISE_BROKER_PASSWORD", ""),
+        device_token=token,
     )
 
 
@@ -154,6 +186,8 @@ def _device(settings: DeviceSettings, file: str) -> Device:
         raise ConfigError(
             f"{where}: key 'port' is missing; expected the serial port, for example '/dev/serial/by-id/…'"
         )
+    if settings.transport in ("tcp", "llrp", "http_client"):
+        address_of(settings, where)
     if settings.transport == "mqtt" and not settings.topic:
         raise ConfigError(f"{where}: key 'topic' is missing; expected the MQTT topic of the device's reports")
     if spec.kind == "rfid" and not settings.antennas:
@@ -174,6 +208,27 @@ def _device(settings: DeviceSettings, file: str) -> Device:
         spec.settings, settings.settings, file=file, section=f"devices.{settings.id}.settings"
     )
     return Device(settings, spec, checked)
+
+
+def address_of(settings: DeviceSettings, where: str = "device") -> tuple[str, int]:
+    """Return host and port of a device on the network.
+
+    Raises:
+        ConfigError: there is none, or it has another shape.
+    """
+    host, colon, port = settings.address.rpartition(":")
+    if not colon:
+        host, port = settings.address, str(DEFAULT_PORTS.get(settings.transport, ""))
+    if not host or not port.isdecimal() or not 1 <= int(port) <= 65_535:
+        raise ConfigError(
+            f"{where}: key 'address' is {settings.address!r}; expected HOST:PORT, for example '192.168.1.50:{DEFAULT_PORTS.get(settings.transport, 4001)}'"
+        )
+    return host.strip("[]"), int(port)
+
+
+def push_path(settings: DeviceSettings) -> str:
+    """Return the HTTP path under which a device pushes."""
+    return f"/{settings.path.strip('/')}" if settings.path else f"/devices/{settings.id}"
 
 
 def _place(devices: tuple[Device, ...], file: str) -> Place:

@@ -1,16 +1,12 @@
-"""What the stages of the edge hand to each other: reads, and the shape of a driver.
+"""What the stages of the edge hand to each other: reads, parcels and the plan of the shop.
 
 A **read** is one raw report as the device said it. Times are integer milliseconds since 1970-01-01
 UTC, taken when the bytes arrived, unless the device stamps its reports itself.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 import msgspec
-
-from contract.messages import AnyAction
 
 
 class TagRead(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +74,44 @@ class StatusRead(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class InputRead(msgspec.Struct, frozen=True, kw_only=True):
+    """The level of a reader's general-purpose input, for example a photo-eye.
+
+    Attributes:
+        port: 1-based.
+        high: as the device reports it.
+    """
+
+    device: str
+    at: int
+    port: int
+    high: bool
+
+
+class BarcodeRead(msgspec.Struct, frozen=True, kw_only=True):
+    """A barcode scanner read a code; ``code`` is what the symbol says, without prefix or ending."""
+
+    device: str
+    at: int
+    code: str
+
+
+class LabelRead(msgspec.Struct, frozen=True, kw_only=True):
+    """A shelf label has taken what was last sent to it.
+
+    Attributes:
+        mac: the label, upper-case hex.
+        sku, price, currency: what it shows now, as the command said.
+    """
+
+    device: str
+    at: int
+    mac: str
+    sku: str
+    price: str
+    currency: str
+
+
 class RejectRead(msgspec.Struct, frozen=True, kw_only=True):
     """Input that could not be understood."""
 
@@ -91,74 +125,9 @@ class RejectRead(msgspec.Struct, frozen=True, kw_only=True):
 NOT_SENSING: Final = frozenset({"line_open", "line_closed", "no_region", "stopped"})
 """Statuses of a device that answers but senses nothing: its zones are blind all the same."""
 
-Read: TypeAlias = TagRead | WeightRead | CountRead | StatusRead | RejectRead
-
-
-class Driver(ABC):
-    """Host side of one device: bytes in, reads out, bytes to send. No I/O, no clock.
-
-    The pipeline calls :meth:`connected` when the line opens, :meth:`receive` for what arrives and
-    :meth:`poll` every 50 ms or so; what :meth:`poll` returns is written to the line. For MQTT and HTTP
-    devices one payload arrives per call and nothing is sent.
-    """
-
-    @abstractmethod
-    def connected(self, now: int) -> None:
-        """The line has opened: forget the old conversation and start a new one."""
-
-    @abstractmethod
-    def receive(self, data: bytes, now: int) -> list[Read]:
-        """Take received bytes and return the reads in them. Never raises on input."""
-
-    def poll(self, now: int) -> bytes:  # noqa: ARG002 - devices that only talk need no time
-        """Return the bytes to send now, empty for none."""
-        return b""
-
-    def disconnected(self, now: int) -> list[Read]:  # noqa: ARG002
-        """The line has closed: return rejects for what was left half-received."""
-        return []
-
-    def act(self, action: AnyAction, now: int) -> str:  # noqa: ARG002
-        """Carry out a command's action.
-
-        Returns:
-            An empty string when it was taken, else why it cannot be done, in one sentence.
-        """
-        return f"this device does not know {type(action).__name__}"
-
-
-SettingsT = TypeVar("SettingsT", bound=msgspec.Struct)
-
-
-class DriverSpec(msgspec.Struct, Generic[SettingsT], frozen=True, kw_only=True):
-    """What a driver file declares as its module-level ``DRIVER``.
-
-    Attributes:
-        name: how configuration names it, for example ``m100``.
-        title: make and model for people.
-        kind: what it senses.
-        transports: lines it speaks on.
-        protocol: the codec under ``contract.wire`` it uses.
-        settings: frozen msgspec Struct of its settings (unknown keys refused).
-        build: (device id, settings) → driver.
-        silent_after_ms: the device is ``silent`` when nothing useful came for this long.
-        baud: default line rate of serial devices.
-        tier: bronze decodes golden frames; silver survives a bad line; gold has a simulated twin and
-            was run on real hardware.
-        notes: one line for the device table.
-    """
-
-    name: str
-    title: str
-    kind: Literal["rfid", "scale", "counter"]
-    transports: tuple[Literal["serial", "mqtt"], ...]
-    protocol: str
-    settings: type[SettingsT]
-    build: Callable[[str, Any], Driver]
-    silent_after_ms: int = 10_000
-    baud: int | None = None
-    tier: Literal["bronze", "silver", "gold"] = "bronze"
-    notes: str = ""
+Read: TypeAlias = (
+    TagRead | WeightRead | CountRead | InputRead | BarcodeRead | LabelRead | StatusRead | RejectRead
+)
 
 
 class Parcel(msgspec.Struct, frozen=True):

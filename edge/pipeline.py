@@ -13,7 +13,8 @@ import msgspec
 from contract.errors import LinkError
 from contract.messages import AnyAction, AnyObservation
 from edge.config import Edge
-from edge.model import Driver, Read, RejectRead, StatusRead
+from edge.driver import Driver
+from edge.model import Read, RejectRead, StatusRead
 from edge.outbox import TELEMETRY, Outbox
 from edge.sensing.footfall import FootfallState, sense_footfall
 from edge.sensing.health import HealthState, restart_health, sense_health
@@ -102,10 +103,17 @@ class Pipeline:
         self._reads.extend(self._drivers[device].disconnected(now))
         self._reads.append(StatusRead(device=device, at=now, what="line_closed", detail=why[:200]))
 
-    def receive(self, device: str, data: bytes, now: int) -> None:
-        """Bytes or one payload from a device; a driver that raises on them stops no other device."""
+    def receive(self, device: str, data: bytes, now: int, topic: str = "") -> None:
+        """Bytes or one payload from a device; a driver that raises on them stops no other device.
+
+        Args:
+            device: device id.
+            data: bytes, or the payload of one message.
+            now: when they arrived, in ms.
+            topic: MQTT topic or HTTP path of a payload.
+        """
         try:
-            self._reads.extend(self._drivers[device].receive(data, now))
+            self._reads.extend(self._drivers[device].receive_on(topic, data, now))
         except Exception as error:  # drivers come from other packages too
             if device not in self._broken:
                 log.error("event=driver_failed device=%s error=%r", device, error, exc_info=error)

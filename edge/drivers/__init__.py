@@ -1,7 +1,7 @@
 """Frames to reads: one file per device family, found by itself.
 
 A driver is a module of this folder, or an entry point of the group ``shelfwise.drivers`` in an installed
-package, with a :class:`~edge.model.DriverSpec`: ``DRIVER`` in a module of the folder, any name in an
+package, with a :class:`~edge.driver.DriverSpec`: ``DRIVER`` in a module of the folder, any name in an
 entry point. Nothing else needs to be told about it.
 """
 
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from contract.errors import ConfigError
-from edge.model import DriverSpec
+from edge.driver import DriverSpec
 
 ENTRY_POINT_GROUP: Final = "shelfwise.drivers"
 

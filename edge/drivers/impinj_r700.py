@@ -13,7 +13,8 @@ import msgspec
 
 from contract.wire import impinj_json
 from contract.wire.base import Reject
-from edge.model import Driver, DriverSpec, Read, RejectRead, StatusRead, TagRead
+from edge.driver import Driver, DriverSpec
+from edge.model import Read, TagRead
 
 
 class ImpinjR700Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,7 +35,7 @@ class ImpinjR700Driver(Driver):
     """Listens to one reader."""
 
     def __init__(self, device: str, settings: ImpinjR700Settings) -> None:
-        self._device = device
+        super().__init__(device)
         self._settings = settings
 
     def connected(self, now: int) -> None:
@@ -44,15 +45,15 @@ class ImpinjR700Driver(Driver):
         """Return the reads of one payload."""
         events = impinj_json.parse_payload(data)
         if not events:
-            return [StatusRead(device=self._device, at=now, what="alive", detail="empty report")]
+            return [self._status("alive", now, "empty report")]
         return [read for event in events if (read := self._take(event, now)) is not None]
 
     def _take(self, event: impinj_json.Event | Reject, now: int) -> Read | None:
         match event:
-            case Reject(reason=reason, raw=raw, detail=detail):
-                return RejectRead(device=self._device, at=now, reason=reason, raw=raw, detail=detail)
+            case Reject():
+                return self._reject(event, now)
             case impinj_json.OtherEvent(event_type=event_type):
-                return StatusRead(device=self._device, at=now, what="alive", detail=event_type)
+                return self._status("alive", now, event_type)
             case impinj_json.TagEvent(hostname=hostname):
                 if hostname is not None and self._settings.hostname not in (None, hostname):
                     return None
@@ -74,6 +75,13 @@ class ImpinjR700Driver(Driver):
         return now
 
 
+EXAMPLES = (
+    b'{"timestamp":"2024-05-01T10:00:00.123456789Z","eventType":"tagInventory",'
+    b'"tagInventoryEvent":{"epc":"4oARkaUDAGXybMv_","antennaPort":1,"peakRssiCdbm":-5750}}\n'
+    b'[{"timestamp":"2024-05-01T10:00:01Z","eventType":"tagInventory",'
+    b'"tagInventoryEvent":{"epcHex":"8A450224","antennaPort":2}}]'
+).splitlines()
+
 DRIVER = DriverSpec(
     name="impinj_r700",
     title="Impinj R700, R720 (IoT device interface)",
@@ -84,5 +92,6 @@ DRIVER = DriverSpec(
     build=ImpinjR700Driver,
     silent_after_ms=30_000,
     tier="silver",
-    notes="Listens to the reader's own MQTT events; region and power are set on the reader.",
+    notes="Listens to the reader's own events; region and power are set on the reader.",
+    examples=tuple(EXAMPLES),
 )

@@ -14,12 +14,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from contract.messages import AnyAction, SetInventory, SetPower, SetRegion
+from contract.messages import AnyAction, Region, SetInventory, SetPower, SetRegion
 from contract.wire import m100
 from contract.wire.base import Reject
-from edge.model import Driver, DriverSpec, Read, RejectRead, StatusRead, TagRead
+from edge.driver import DriverSpec, StreamDriver
+from edge.model import Read, TagRead
 
-Region = Literal["cn900", "cn800", "us", "eu", "kr"]
+M100Region = Literal["cn900", "cn800", "us", "eu", "kr"]
 Rung = Literal["stop", "region", "power", "poll", "idle"]
 
 QUIET_QUERY_MS = 2_000
@@ -38,7 +39,7 @@ class M100Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         stall_ms: set the module up anew when nothing at all comes for this long.
     """
 
-    region: Region | None = None
+    region: M100Region | None = None
     power_dbm: Annotated[float, msgspec.Meta(ge=0, le=33)] = 20.0
     dialect: Literal["auto", "bb", "aa"] = "auto"
     inventory: bool = True
@@ -46,21 +47,24 @@ class M100Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     stall_ms: Annotated[int, msgspec.Meta(ge=500, le=60_000)] = 3_000
 
 
-class M100Driver(Driver):
+class M100Driver(StreamDriver[m100.Frame]):
     """Host side of one module."""
 
     def __init__(self, device: str, settings: M100Settings) -> None:
-        self._device = device
+        super().__init__(device)
         self._settings = settings
         self._region: Region | None = settings.region
         self._power_dbm = settings.power_dbm
         self._inventory = settings.inventory
         self._dialect: m100.Dialect = "aa" if settings.dialect == "aa" else "bb"
         self._dialect_known = settings.dialect != "auto"
-        self._start_over(0)
+        self._climb(0)
 
-    def _start_over(self, now: int) -> None:
-        self._codec = m100.M100Codec()
+    def _codec_for_line(self) -> m100.M100Codec:
+        return m100.M100Codec()
+
+    def _begin(self, now: int) -> None:
+        """Set the module up."""
         self._climb(now)
 
     def _climb(self, now: int) -> None:
@@ -69,15 +73,6 @@ class M100Driver(Driver):
         self._next_send = now
         self._tries = 0
         self._heard = now
-
-    def connected(self, now: int) -> None:
-        """Forget the old conversation and set the module up."""
-        self._start_over(now)
-
-    def disconnected(self, now: int) -> list[Read]:
-        """Account for half a frame."""
-        left = self._codec.close()
-        return [] if left is None else [self._reject(left, now)]
 
     def poll(self, now: int) -> bytes:
         """Return the command that is due."""
@@ -107,23 +102,16 @@ class M100Driver(Driver):
             return QUIET_QUERY_MS
         return self._settings.stall_ms if self._rung == "poll" else self._settings.reply_timeout_ms
 
-    def receive(self, data: bytes, now: int) -> list[Read]:
-        """Decode what came, and climb the ladder with the answers in it."""
-        self._codec.feed(data)
-        reads: list[Read] = []
-        while (frame := self._codec.next_frame()) is not None:
-            if isinstance(frame, Reject):
-                reads.append(self._reject(frame, now))
-                continue
-            self._heard = now
-            if not self._dialect_known:
-                self._dialect, self._dialect_known = frame.dialect, True
-            if self._rung == "poll":
-                self._next_send = now + self._settings.stall_ms
-            reads.append(self._take(frame, now))
-        return reads
+    def _take(self, frame: m100.Frame, now: int) -> list[Read]:
+        """Climb the ladder with the answers."""
+        self._heard = now
+        if not self._dialect_known:
+            self._dialect, self._dialect_known = frame.dialect, True
+        if self._rung == "poll":
+            self._next_send = now + self._settings.stall_ms
+        return [self._read(frame, now)]
 
-    def _take(self, frame: m100.Frame, now: int) -> Read:
+    def _read(self, frame: m100.Frame, now: int) -> Read:
         match frame:
             case m100.TagNotification():
                 return self._take_tag(frame, now)
@@ -135,8 +123,9 @@ class M100Driver(Driver):
             case m100.Response():
                 return self._take_response(frame, now)
             case _:
-                detail = "a frame that no known firmware sends to a host"
-                return self._reject(Reject("value", m100.encode(frame), detail), now, "unknown")
+                return self._unknown(
+                    m100.encode(frame), now, "a frame that no known firmware sends to a host"
+                )
 
     def _take_tag(self, tag: m100.TagNotification, now: int) -> Read:
         if self._rung == "idle":
@@ -166,8 +155,7 @@ class M100Driver(Driver):
             return self._status("no_region" if self._region is None else "alive", now, text[:100])
         if frame.code in m100.KNOWN_COMMANDS:
             return self._status("alive", now)
-        detail = f"an answer to the unknown command {frame.code:02X}"
-        return self._reject(Reject("value", m100.encode(frame), detail), now, "unknown")
+        return self._unknown(m100.encode(frame), now, f"an answer to the unknown command {frame.code:02X}")
 
     def _step_up(self, now: int) -> Read:
         """The awaited rung was answered: go to the next one."""
@@ -189,6 +177,8 @@ class M100Driver(Driver):
         """Take a new region, power or inventory state; the module is stopped and set up with it."""
         match action:
             case SetRegion(region=region):
+                if region not in m100.REGION_CODES:
+                    return f"this reader has no region {region!r}; it has {', '.join(m100.REGION_CODES)}"
                 self._region = region
             case SetPower(power_dbm=power_dbm):
                 self._power_dbm = power_dbm
@@ -203,14 +193,6 @@ class M100Driver(Driver):
         self._climb(now)
         return ""
 
-    def _status(self, what: str, now: int, detail: str = "") -> StatusRead:
-        return StatusRead(device=self._device, at=now, what=what, detail=detail)
-
-    def _reject(self, reject: Reject, now: int, reason: str = "") -> RejectRead:
-        return RejectRead(
-            device=self._device, at=now, reason=reason or reject.reason, raw=reject.raw, detail=reject.detail
-        )
-
 
 DRIVER = DriverSpec(
     name="m100",
@@ -224,4 +206,9 @@ DRIVER = DriverSpec(
     baud=115_200,
     tier="silver",
     notes="One antenna; both frame dialects; does not transmit before its region is set.",
+    examples=(
+        bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E"),
+        bytes.fromhex("AA02220011C73000E28068900000500E88C6A4A7119B29DD"),
+    ),
+    unknown=m100.encode(m100.Response(0x99, b"\x00")),
 )

@@ -11,8 +11,8 @@ import msgspec
 
 from contract.messages import AnyAction, Tare
 from contract.wire import mt_sics
-from contract.wire.base import Reject
-from edge.model import Driver, DriverSpec, Read, RejectRead, StatusRead, WeightRead
+from edge.driver import DriverSpec, StreamDriver
+from edge.model import Read, WeightRead
 
 
 class MtSicsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,24 +31,21 @@ class MtSicsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     quiet_ms: Annotated[int, msgspec.Meta(ge=500, le=60_000)] = 2_000
 
 
-class MtSicsDriver(Driver):
+class MtSicsDriver(StreamDriver[mt_sics.Frame]):
     """Host side of one scale."""
 
     def __init__(self, device: str, settings: MtSicsSettings) -> None:
-        self._device = device
         self._settings = settings
-        self.connected(0)
+        super().__init__(device)
+        self._begin(0)
 
-    def connected(self, now: int) -> None:
+    def _codec_for_line(self) -> mt_sics.MtSicsCodec:
+        return mt_sics.MtSicsCodec(strict_width=self._settings.strict_width)
+
+    def _begin(self, now: int) -> None:
         """Ask for the stream."""
-        self._codec = mt_sics.MtSicsCodec(strict_width=self._settings.strict_width)
         self._next_ask = now
         self._due = b""
-
-    def disconnected(self, now: int) -> list[Read]:
-        """Account for half a line."""
-        left = self._codec.close()
-        return [] if left is None else [self._reject(left, now)]
 
     def poll(self, now: int) -> bytes:
         """Return a tare that is due, or ask for the stream when it stays away."""
@@ -58,19 +55,11 @@ class MtSicsDriver(Driver):
             due += mt_sics.request("SIR")
         return due
 
-    def receive(self, data: bytes, now: int) -> list[Read]:
-        """Decode the lines that came."""
-        self._codec.feed(data)
-        reads: list[Read] = []
-        while (frame := self._codec.next_frame()) is not None:
-            if isinstance(frame, Reject):
-                reads.append(self._reject(frame, now))
-            else:
-                self._next_ask = now + self._settings.quiet_ms
-                reads.append(self._take(frame, now))
-        return reads
+    def _take(self, frame: mt_sics.Frame, now: int) -> list[Read]:
+        self._next_ask = now + self._settings.quiet_ms
+        return [self._read(frame, now)]
 
-    def _take(self, frame: mt_sics.Frame, now: int) -> Read:
+    def _read(self, frame: mt_sics.Frame, now: int) -> Read:
         match frame:
             case mt_sics.Weight(command="S" | "SI" | "SIR", weight_g=weight_g, stable=stable):
                 return WeightRead(device=self._device, at=now, weight_g=weight_g, stable=stable)
@@ -81,10 +70,7 @@ class MtSicsDriver(Driver):
             case mt_sics.Refused(wrong_argument=True):
                 return self._status("error", now, f"the scale refuses {frame.command}")
             case mt_sics.Request():
-                raw = mt_sics.encode(frame)
-                return RejectRead(
-                    device=self._device, at=now, reason="unknown", raw=raw, detail="an echo of a command"
-                )
+                return self._unknown(mt_sics.encode(frame), now, "an echo of a command")
             case _:
                 return self._status("alive", now, frame.text)
 
@@ -94,14 +80,6 @@ class MtSicsDriver(Driver):
             return super().act(action, now)
         self._due = mt_sics.request("T" if self._settings.tare == "tare" else "Z")
         return ""
-
-    def _status(self, what: str, now: int, detail: str = "") -> StatusRead:
-        return StatusRead(device=self._device, at=now, what=what, detail=detail)
-
-    def _reject(self, reject: Reject, now: int) -> RejectRead:
-        return RejectRead(
-            device=self._device, at=now, reason=reject.reason, raw=reject.raw, detail=reject.detail
-        )
 
 
 DRIVER = DriverSpec(
@@ -116,4 +94,6 @@ DRIVER = DriverSpec(
     baud=9_600,
     tier="silver",
     notes="Streams net weight with SIR; g, kg, mg, lb and oz; tare by command.",
+    examples=(mt_sics.weight_line(100.0), mt_sics.weight_line(1.5, unit="kg", decimals=3, stable=False)),
+    unknown=mt_sics.request("SIR"),
 )

@@ -8,8 +8,8 @@ frames only show that the device is alive, and do so once a second at most.
 import msgspec
 
 from contract.wire import terabee
-from contract.wire.base import Reject
-from edge.model import CountRead, Driver, DriverSpec, Read, RejectRead, StatusRead
+from edge.driver import DriverSpec, StreamDriver
+from edge.model import CountRead, Read
 
 ALIVE_EVERY_MS = 1_000
 
@@ -26,63 +26,37 @@ class TerabeeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     swap: bool = False
 
 
-class TerabeeDriver(Driver):
+class TerabeeDriver(StreamDriver[terabee.Frame]):
     """Host side of one counter; it sends nothing."""
 
     def __init__(self, device: str, settings: TerabeeSettings) -> None:
-        self._device = device
         self._settings = settings
-        self.connected(0)
-
-    def connected(self, now: int) -> None:  # noqa: ARG002 - nothing is timed from here
-        """Forget half a frame."""
-        self._codec = terabee.TerabeeCodec(with_sensor_id=self._settings.with_sensor_id)
         self._next_alive: int | None = None
+        super().__init__(device)
 
-    def disconnected(self, now: int) -> list[Read]:
-        """Account for half a frame."""
-        left = self._codec.close()
-        return [] if left is None else [self._reject(left, now)]
+    def _codec_for_line(self) -> terabee.TerabeeCodec:
+        return terabee.TerabeeCodec(with_sensor_id=self._settings.with_sensor_id)
 
-    def receive(self, data: bytes, now: int) -> list[Read]:
-        """Decode the frames that came."""
-        self._codec.feed(data)
-        reads: list[Read] = []
-        while (frame := self._codec.next_frame()) is not None:
-            match frame:
-                case Reject():
-                    reads.append(self._reject(frame, now))
-                case terabee.Count(entered=entered, left=left):
-                    if self._settings.swap:
-                        entered, left = left, entered
-                    reads.append(
-                        CountRead(
-                            device=self._device, at=now, line="1", entered=entered, left=left, cumulative=True
-                        )
+    def _begin(self, now: int) -> None:  # noqa: ARG002 - nothing is timed from here
+        self._next_alive = None
+
+    def _take(self, frame: terabee.Frame, now: int) -> list[Read]:
+        match frame:
+            case terabee.Count(entered=entered, left=left):
+                if self._settings.swap:
+                    entered, left = left, entered
+                return [
+                    CountRead(
+                        device=self._device, at=now, line="1", entered=entered, left=left, cumulative=True
                     )
-                case terabee.Distance():
-                    if self._next_alive is None or now >= self._next_alive:
-                        self._next_alive = now + ALIVE_EVERY_MS
-                        reads.append(
-                            StatusRead(device=self._device, at=now, what="alive", detail="distances")
-                        )
-                case terabee.Command():
-                    raw = terabee.encode(frame)
-                    reads.append(
-                        RejectRead(
-                            device=self._device,
-                            at=now,
-                            reason="unknown",
-                            raw=raw,
-                            detail="an echo of a command",
-                        )
-                    )
-        return reads
-
-    def _reject(self, reject: Reject, now: int) -> RejectRead:
-        return RejectRead(
-            device=self._device, at=now, reason=reject.reason, raw=reject.raw, detail=reject.detail
-        )
+                ]
+            case terabee.Distance():
+                if self._next_alive is not None and now < self._next_alive:
+                    return []
+                self._next_alive = now + ALIVE_EVERY_MS
+                return [self._status("alive", now, "distances")]
+            case terabee.Command():
+                return [self._unknown(terabee.encode(frame), now, "an echo of a command")]
 
 
 DRIVER = DriverSpec(
@@ -97,4 +71,6 @@ DRIVER = DriverSpec(
     baud=terabee.BAUD,
     tier="bronze",
     notes="Totals since power-up; byte order after the manual's commands, not verified on a device.",
+    examples=(terabee.encode(terabee.Count(42, 37, 5)), terabee.encode(terabee.Count(65_535, 0, -1))),
+    unknown=terabee.encode(terabee.Command(terabee.RESET_COUNTERS)),
 )

@@ -5,6 +5,7 @@ line that nobody reads; and QoS 0, as within one TCP connection QoS 1 would add 
 every report and save none. Topic filters may use ``+`` and ``#``; devices may share one.
 """
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable
@@ -28,7 +29,7 @@ class MqttLine:
         password: empty for none.
         on_open: called with the device id when its topic is subscribed.
         on_close: called with device id and reason when the session ended.
-        on_payload: called with device id and payload. All three are called on paho's thread.
+        on_payload: called with device id, payload and topic. All three are called on paho's thread.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class MqttLine:
         *,
         on_open: Callable[[str], None],
         on_close: Callable[[str, str], None],
-        on_payload: Callable[[str, bytes], None],
+        on_payload: Callable[[str, bytes, str], None],
         username: str = "",
         password: str = "",
     ) -> None:
@@ -71,10 +72,10 @@ class MqttLine:
         self._client.connect_async(self._host, self._port, keepalive=15)
         self._client.loop_start()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End the session and the network thread."""
         self._client.disconnect()
-        self._client.loop_stop()
+        await asyncio.to_thread(self._client.loop_stop)
 
     def _connected(
         self,
@@ -121,10 +122,10 @@ class MqttLine:
 
 
 def _deliver(
-    devices: list[str], on_payload: Callable[[str, bytes], None]
+    devices: list[str], on_payload: Callable[[str, bytes, str], None]
 ) -> Callable[[Client, object, MQTTMessage], None]:
     def deliver(client: Client, userdata: object, message: MQTTMessage) -> None:
         for device in devices:
-            on_payload(device, bytes(message.payload))
+            on_payload(device, bytes(message.payload), message.topic)
 
     return deliver

@@ -4,6 +4,7 @@ A port that goes away (unplugged, USB reset) is opened again with back-off. ``wr
 any thread; what is written while the port is closed is dropped, as on a real line.
 """
 
+import asyncio
 import logging
 import threading
 import time
@@ -13,13 +14,12 @@ from typing import Final
 import serial
 
 from contract.errors import LinkError
+from edge.transports.line import pauses
 
 log = logging.getLogger(__name__)
 
 GATHER_S: Final = 0.02
 """After the first byte, so that a burst is handed over once and not byte by byte."""
-FIRST_RETRY_S: Final = 0.5
-MAX_RETRY_S: Final = 10.0
 
 
 class SerialLine:
@@ -28,7 +28,8 @@ class SerialLine:
     Args:
         name: device id, for logs.
         port: device path.
-        baud: line rate, 8 data bits, no parity, one stop bit.
+        baud: line rate.
+        framing: data bits, parity, stop bits, for example ``8N1``.
         on_open: called when the port is open.
         on_close: called with the reason when it went away.
         on_bytes: called with what arrived. All three are called on the line's thread.
@@ -40,6 +41,7 @@ class SerialLine:
         port: str,
         baud: int,
         *,
+        framing: str = "8N1",
         on_open: Callable[[], None],
         on_close: Callable[[str], None],
         on_bytes: Callable[[bytes], None],
@@ -47,6 +49,7 @@ class SerialLine:
         self._name = name
         self._port_name = port
         self._baud = baud
+        self._framing = framing
         self._on_open = on_open
         self._on_close = on_close
         self._on_bytes = on_bytes
@@ -68,14 +71,14 @@ class SerialLine:
         except (serial.SerialException, OSError) as error:
             log.debug("event=write_dropped device=%s error=%s", self._name, error)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Close the port and end the thread."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(timeout=3)
+            await asyncio.to_thread(self._thread.join, 3)
 
     def _run(self) -> None:
-        retry_s = FIRST_RETRY_S
+        waits = pauses()
         failing = False
         while not self._stopping.is_set():
             try:
@@ -85,11 +88,10 @@ class SerialLine:
                     log.warning("event=port_down device=%s error=%s", self._name, error)
                     self._on_close(str(error))
                 failing = True
-                self._stopping.wait(retry_s)
-                retry_s = min(retry_s * 2, MAX_RETRY_S)
+                self._stopping.wait(next(waits))
                 continue
             log.info("event=port_up device=%s port=%s baud=%d", self._name, self._port_name, self._baud)
-            failing, retry_s = False, FIRST_RETRY_S
+            failing, waits = False, pauses()
             self._port = port
             self._on_open()
             why = self._read(port)
@@ -98,12 +100,21 @@ class SerialLine:
             if not self._stopping.is_set():
                 log.warning("event=port_lost device=%s error=%s", self._name, why)
                 self._on_close(why)
-                self._stopping.wait(retry_s)
+                self._stopping.wait(next(waits))
 
     def _open(self) -> serial.Serial:
         try:
             port = serial.Serial(
-                None, self._baud, timeout=0.2, write_timeout=1.0, exclusive=True, dsrdtr=False, rtscts=False
+                None,
+                self._baud,
+                bytesize=int(self._framing[0]),
+                parity=self._framing[1],
+                stopbits=int(self._framing[2]),
+                timeout=0.2,
+                write_timeout=1.0,
+                exclusive=True,
+                dsrdtr=False,
+                rtscts=False,
             )
             # An Arduino resets when DTR is raised on opening.
             port.dtr = False

@@ -1,5 +1,6 @@
 """Devices on MQTT: several may share a topic, and a refused topic is no open line."""
 
+import asyncio
 import threading
 
 import pytest
@@ -30,7 +31,7 @@ def line():
                 topics,
                 on_open=lambda device: note("open", device),
                 on_close=lambda device, why: note("close", device, why),
-                on_payload=lambda device, payload: note("payload", device, payload),
+                on_payload=lambda device, payload, topic: note("payload", device, payload, topic),
             )
         )
         return made[-1]
@@ -42,7 +43,7 @@ def line():
 
     yield make, wait
     for one in made:
-        one.stop()
+        asyncio.run(one.stop())
 
 
 def test_readers_that_share_a_topic_all_get_its_payloads(nats_server, line):
@@ -57,7 +58,11 @@ def test_readers_that_share_a_topic_all_get_its_payloads(nats_server, line):
     found = wait(6)[3:]
     client.disconnect()
     client.loop_stop()
-    assert sorted(found) == [("payload", "a", b"one"), ("payload", "b", b"one"), ("payload", "c", b"two")]
+    assert sorted(found) == [
+        ("payload", "a", b"one", "readers/all"),
+        ("payload", "b", b"one", "readers/all"),
+        ("payload", "c", b"two", "readers/c"),
+    ]
 
 
 def test_a_refused_topic_is_a_closed_line_and_the_others_are_open(line):
