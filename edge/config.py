@@ -21,6 +21,7 @@ from edge.drivers import driver
 from edge.model import Place, Tray
 from edge.outbox import Bounds
 from edge.sensing.presence import PresenceSettings
+from edge.sensing.signals import EnrolmentSettings
 from edge.sensing.weight import WeightSettings
 from edge.uplink import BrokerSettings
 
@@ -54,6 +55,7 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         antennas: antenna number → zone.
         tray: for a scale.
         line: name of a people counter's line, for example ``door``; else as the counter says.
+        role: ``enrolment`` for a reader on whose antenna tags are bound to products; it senses no zone.
     """
 
     id: Slug
@@ -69,6 +71,7 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     antennas: dict[str, Slug] = {}
     tray: TraySettings | None = None
     line: Slug = ""
+    role: Literal["sense", "enrolment"] = "sense"
 
 
 class AgentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,6 +112,7 @@ class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outbox: Bounds = Bounds()
     presence: PresenceSettings = PresenceSettings()
     weight: WeightSettings = WeightSettings()
+    enrolment: EnrolmentSettings = EnrolmentSettings()
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -190,7 +194,11 @@ def _device(settings: DeviceSettings, file: str) -> Device:
         address_of(settings, where)
     if settings.transport == "mqtt" and not settings.topic:
         raise ConfigError(f"{where}: key 'topic' is missing; expected the MQTT topic of the device's reports")
-    if spec.kind == "rfid" and not settings.antennas:
+    if settings.role == "enrolment" and (spec.kind != "rfid" or settings.antennas):
+        raise ConfigError(
+            f"{where}: role 'enrolment' is for a reader without table 'antennas'; its tags are offered for binding and are in no zone"
+        )
+    if spec.kind == "rfid" and not settings.antennas and settings.role != "enrolment":
         raise ConfigError(
             f"{where}: table 'antennas' is missing; expected antenna number = zone, for example 1 = \"shelf-a\""
         )
@@ -254,6 +262,7 @@ def _place(devices: tuple[Device, ...], file: str) -> Place:
         },
         lines={device.settings.id: device.settings.line for device in devices if device.settings.line},
         silent_after_ms={device.settings.id: device.spec.silent_after_ms for device in devices},
+        stations=frozenset(device.settings.id for device in devices if device.settings.role == "enrolment"),
     )
 
 

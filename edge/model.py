@@ -154,12 +154,14 @@ class Place(msgspec.Struct, frozen=True):
         trays: device → tray.
         lines: counter device → name of its line, where configuration names it.
         silent_after_ms: device → how long it may say nothing before it counts as silent.
+        stations: readers of enrolment stations; they sense no zone.
     """
 
     zones: dict[tuple[str, int], str]
     trays: dict[str, "Tray"]
     lines: dict[str, str]
     silent_after_ms: dict[str, int]
+    stations: frozenset[str] = frozenset()
 
     def zones_of(self, device: str) -> tuple[str, ...]:
         """Return the zones that go blind with this device, in a stable order."""

@@ -19,6 +19,7 @@ from edge.outbox import TELEMETRY, Outbox
 from edge.sensing.footfall import FootfallState, sense_footfall
 from edge.sensing.health import HealthState, restart_health, sense_health
 from edge.sensing.presence import PresenceState, restart_presence, sense_presence
+from edge.sensing.signals import SignalState, sense_signals
 from edge.sensing.weight import WeightState, sense_weight
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class SensingState(msgspec.Struct, frozen=True):
     weight: WeightState = WeightState()
     footfall: FootfallState = FootfallState()
     health: HealthState = HealthState()
+    signals: SignalState = SignalState()
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -154,8 +156,9 @@ class Pipeline:
         weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
         footfall, people = sense_footfall(state.footfall, reads, now, place=place)
         health, news = sense_health(state.health, reads, now, place=place)
-        self._state = SensingState(presence, weight, footfall, health)
-        fresh: list[AnyObservation] = [*tags, *steps, *people, *news]
+        signals, said = sense_signals(state.signals, reads, now, place=place, settings=config.enrolment)
+        self._state = SensingState(presence, weight, footfall, health, signals)
+        fresh: list[AnyObservation] = [*tags, *steps, *people, *said, *news]
         if suspect:
             fresh = [msgspec.structs.replace(observation, suspect=True) for observation in fresh]
         self._unsaved.extend(fresh)
