@@ -3,7 +3,7 @@
 ``S S     100.00 g`` is a stable net weight, ``S D …`` a moving one, ``S I`` "not now", ``S +`` and
 ``S -`` over- and underload; the weight stands right-aligned in ten characters. Kern's KCP uses the
 same lines. Some firmware echoes ``SI`` or ``SIR`` instead of ``S``, tares with ``T A`` instead of
-``T S <tare> <unit>``, writes a decimal comma or ends lines with LF alone: all are taken.
+``T S <tare> <unit>``, writes a decimal comma or ends lines with LF or CR alone: all are taken.
 
 A line has no checksum. With ``strict_width`` a weight outside its ten-character column is refused,
 which finds a digit lost on the line. A line that follows other bytes (a port opened in mid-line, noise)
@@ -13,46 +13,27 @@ KCP manual 1.3.8 as quoted in public projects, see ``tests/golden/wire/mt_sics.t
 """
 
 import re
-from decimal import Decimal
-from typing import Final, Literal, TypeAlias, TypeVar
-
-import msgspec
+from typing import Final, TypeAlias
 
 from contract.errors import FrameError
-from contract.wire.base import NEED_DATA, Codec, Reject
+from contract.wire import lines
+from contract.wire.lines import Ending, LineCodec
+from contract.wire.weighing import grams, parse_number
 
-MAX_LINE: Final = 120
-MAX_GRAMS: Final = 1e7
-
-GRAMS_PER: Final = {
-    "g": 1.0,
-    "kg": 1000.0,
-    "mg": 0.001,
-    "lb": 453.59237,
-    "oz": 28.349523125,
-}
 COMMANDS: Final = frozenset({"S", "SI", "SIR", "Z", "ZI", "T", "TI", "TA", "TAC", "@", "I2", "I3", "I4"})
 FAULTS: Final = {"ES": "syntax error", "ET": "transmission error", "EL": "logical error"}
 
-_NUMBER: Final = re.compile(r"[+-]?\d{1,9}([.,]\d{1,6})?")
 _WORD: Final = re.compile(r"[A-Z@][A-Z0-9]{0,3}")
 _COLUMN: Final = re.compile(r"\S+ [SD] (.{10}) \S+")
-_UNPRINTABLE: Final = re.compile(rb"[^\x20-\x7E]")
-
-Ending = Literal["\r\n", "\n"]
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A line as it came.
+class Line(lines.Line, frozen=True, kw_only=True):
+    """A line of this protocol.
 
     Attributes:
-        text: all of it but its ending.
-        ending: how it ended.
         command: its first word.
     """
 
-    text: str
-    ending: Ending = "\r\n"
     command: str
 
 
@@ -96,12 +77,6 @@ class Fault(Line, frozen=True, kw_only=True):
 
 
 Frame: TypeAlias = Request | Weight | OutOfRange | Refused | Done | Text | Fault
-LineT = TypeVar("LineT", bound=Line)
-
-
-def encode(line: Line) -> bytes:
-    """Return the line's bytes."""
-    return (line.text + line.ending).encode("ascii")
 
 
 def request(command: str) -> bytes:
@@ -165,48 +140,19 @@ def _parse_status(text: str, ending: Ending, command: str, status: str) -> Frame
 
 
 def _grams(values: list[str]) -> float:
-    number, unit = "".join(values[:-1]), values[-1]
-    if not _NUMBER.fullmatch(number):
-        raise FrameError("syntax", f"{' '.join(values)!r} is not a number followed by a unit")
-    if unit not in GRAMS_PER:
-        raise FrameError("value", f"unit {unit!r} is none of {', '.join(GRAMS_PER)}")
-    weight_g = float(Decimal(number.replace(",", ".")) * Decimal(str(GRAMS_PER[unit])))
-    if abs(weight_g) > MAX_GRAMS:
-        raise FrameError("value", f"{weight_g:.0f} g is more than any scale weighs")
-    return weight_g
+    return grams(parse_number(" ".join(values[:-1])), values[-1])
 
 
-class MtSicsCodec(Codec[Frame]):
+class MtSicsCodec(LineCodec[Frame]):
     """Both directions of the scale's line.
 
     Args:
         strict_width: refuse weights that do not fill their column of ten characters.
     """
 
-    max_frame = MAX_LINE
-
     def __init__(self, *, strict_width: bool = False) -> None:
         super().__init__()
         self._strict_width = strict_width
 
-    def _take(self) -> Frame | Reject | None:
-        end = self._buffer.find(b"\n", 0, MAX_LINE)
-        if end < 0:
-            if len(self._buffer) < MAX_LINE:
-                return NEED_DATA
-            return self._skip(MAX_LINE, "length", f"a line has at most {MAX_LINE} bytes")
-        content = bytes(self._buffer[:end])
-        ending: Ending = "\n"
-        if content.endswith(b"\r"):
-            content, ending = content[:-1], "\r\n"
-        noise = max((match.end() for match in _UNPRINTABLE.finditer(content)), default=0)
-        if noise:
-            return self._skip(noise, "noise", "bytes that are not printable")
-        if not content:
-            return self._skip(end + 1, "noise", "an empty line")
-        try:
-            frame = parse(content.decode("ascii"), ending, strict_width=self._strict_width)
-        except FrameError as error:
-            return self._skip(end + 1, "value" if error.reason == "value" else "syntax", error.detail)
-        self._cut(end + 1)
-        return frame
+    def _parse(self, text: str, ending: Ending) -> Frame:
+        return parse(text, ending, strict_width=self._strict_width)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from contract.messages import AnyAction, Tare
-from contract.wire import mt_sics
+from contract.wire import lines, mt_sics
 from edge.driver import DriverSpec, StreamDriver
 from edge.model import Read, WeightRead
 
@@ -70,7 +70,7 @@ class MtSicsDriver(StreamDriver[mt_sics.Frame]):
             case mt_sics.Refused(wrong_argument=True):
                 return self._status("error", now, f"the scale refuses {frame.command}")
             case mt_sics.Request():
-                return self._unknown(mt_sics.encode(frame), now, "an echo of a command")
+                return self._unknown(lines.encode(frame), now, "an echo of a command")
             case _:
                 return self._status("alive", now, frame.text)
 

@@ -8,6 +8,7 @@ weights a second until ``S``, ``SI`` or ``@``. Net weight is load minus zero poi
 from typing import Final
 
 from contract.wire import mt_sics
+from contract.wire.weighing import GRAMS_PER
 from firmware_sim.devices.serial_line import SerialLine
 from firmware_sim.model import ScaleTwin
 
@@ -149,7 +150,7 @@ class MtSicsTwin(ScaleTwin):
     def _format(self, weight_g: float) -> str:
         decimals = self._decimals + (KG_DECIMALS_MORE if self._unit == "kg" else 0)
         # Adding 0.0 turns a rounded negative zero into zero.
-        value = round(weight_g / mt_sics.GRAMS_PER[self._unit], decimals) + 0.0
+        value = round(weight_g / GRAMS_PER[self._unit], decimals) + 0.0
         return f"{value:>10.{decimals}f} {self._unit}"
 
     def _send(self, text: str, now: int) -> None:

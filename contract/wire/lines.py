@@ -1,0 +1,113 @@
+"""Lines of ASCII text on a serial line: the framing that scales share.
+
+A line ends with CR LF, LF or CR alone. Whether a CR stands alone is known when the next byte is there,
+so a device that sends nothing but CR is read one line late. A protocol says what it makes of one line
+(:meth:`LineCodec._parse`); this class finds the lines and accounts for every byte:
+
+- a line is at most :data:`MAX_LINE` bytes; the rest of a longer one is refused up to its end, because
+  the tail of a line must not be taken for a line;
+- bytes that are not printable are noise. What follows them is read as a line, unless the protocol's
+  lines show no beginning of their own (:attr:`LineCodec.shows_beginning`); then it is noise too;
+- every decision depends on the bytes alone and never on how they were cut into chunks.
+"""
+
+import re
+from abc import abstractmethod
+from typing import ClassVar, Final, Literal, TypeVar
+
+import msgspec
+
+from contract.errors import FrameError
+from contract.wire.base import NEED_DATA, Codec, Reject, RejectReason
+
+MAX_LINE: Final = 120
+
+Ending = Literal["\r\n", "\n", "\r"]
+LineT = TypeVar("LineT", bound="Line")
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line as it came.
+
+    Attributes:
+        text: all of it but its ending.
+        ending: how it ended.
+    """
+
+    text: str
+    ending: Ending = "\r\n"
+
+
+def encode(line: Line) -> bytes:
+    """Return the line's bytes."""
+    return (line.text + line.ending).encode("ascii")
+
+
+class LineCodec(Codec[LineT]):
+    """A codec whose subclass reads one line at a time.
+
+    Attributes:
+        shows_beginning: a line whose head was lost can be told from a whole one.
+        unprintable: what is noise in a line.
+    """
+
+    max_frame = MAX_LINE + 1
+    shows_beginning: ClassVar[bool] = True
+    unprintable: ClassVar[re.Pattern[bytes]] = re.compile(rb"[^\x20-\x7E]")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._overlong = False
+
+    @abstractmethod
+    def _parse(self, text: str, ending: Ending) -> LineT:
+        """Read one line that is not empty.
+
+        Raises:
+            FrameError: ``syntax`` for a line the protocol does not allow, ``value`` for a field outside
+                its range.
+        """
+
+    def close(self) -> Reject | None:
+        """The line closed: account for what is left in the buffer, and start anew."""
+        self._overlong = False
+        return super().close()
+
+    def _take(self) -> LineT | Reject | None:
+        end, ending = self._find_end()
+        if end < 0:
+            if len(self._buffer) < MAX_LINE:
+                return NEED_DATA
+            self._overlong = True
+            return self._skip(MAX_LINE, "length", f"a line has at most {MAX_LINE} bytes")
+        if ending is None:
+            return NEED_DATA
+        size = end + len(ending)
+        if self._overlong:
+            self._overlong = False
+            return self._skip(size, "length", f"the end of a line of more than {MAX_LINE} bytes")
+        content = bytes(self._buffer[:end])
+        noise = max((match.end() for match in self.unprintable.finditer(content)), default=0)
+        if noise:
+            return self._skip(
+                noise if self.shows_beginning else size, "noise", "bytes that are not printable"
+            )
+        if not content:
+            return self._skip(size, "noise", "an empty line")
+        try:
+            line = self._parse(content.decode("ascii"), ending)
+        except FrameError as error:
+            reason: RejectReason = "value" if error.reason == "value" else "syntax"
+            return self._skip(size, reason, error.detail)
+        self._cut(size)
+        return line
+
+    def _find_end(self) -> tuple[int, Ending | None]:
+        """Return where the first line ends (-1 for nowhere) and how, None while that is not known."""
+        feeds = self._buffer.find(b"\n", 0, MAX_LINE)
+        returns = self._buffer.find(b"\r", 0, MAX_LINE if feeds < 0 else feeds)
+        if returns < 0:
+            return feeds, "\n"
+        if returns + 1 == len(self._buffer):
+            return returns, None
+        return returns, "\r\n" if self._buffer[returns + 1] == 0x0A else "\r"
