@@ -1,5 +1,5 @@
 # Two commands: `make demo` opens a simulated store, `make test` runs the tests. Both do their own set-up.
-.PHONY: help setup demo demo-check test check fix lock schemas tools wheel-check bench clean
+.PHONY: help setup demo demo-check test check fix lock schemas devices tools wheel-check bench clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
@@ -45,6 +45,9 @@ fix: .stamp/setup ## format and mend what can be mended
 
 schemas: .stamp/setup ## write docs/schemas from the contract
 	@$(BIN)/shelfwise contract schema
+
+devices: .stamp/setup ## write the device table of the documentation from the drivers
+	@$(BIN)/python scripts/device_table.py
 
 bench: .stamp/setup ## measure the hub's ingest beside its yardstick
 	@$(BIN)/shelfwise bench ingest $(ARGS)

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "dashboard": ("cli.dashboard", "dashboard_app", "dashboard", "the live screen in a browser"),
     "sim": ("cli.sim", "sim_app", "sim", "simulated devices on real lines"),
     "decode": ("cli.decoding.command", "decode", "edge", "device bytes to JSON lines"),
+    "drivers": ("cli.drivers.command", "drivers_app", "edge", "drivers: list, check, begin a new one"),
     "doctor": ("cli.doctor", "doctor", "edge", "what is there, what is missing"),
     "bench": ("cli.bench", "bench_app", "all", "measurements beside a yardstick"),
     "contract": ("cli.contract", "contract_app", "", "the message contract as JSON Schema"),

@@ -6,6 +6,8 @@ is a pass. The same laws run in this project's tests over every driver there is,
 own. Nothing is registered anywhere: a driver is judged because it exists.
 """
 
+import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +23,8 @@ DEVICE: Final = "dev-1"
 NOW: Final = 1_000
 NOISE: Final = b"\x01\xff\x80\x00\x03"
 """Bytes that no protocol here begins a frame with, and no text line contains."""
+
+_ENTRY: Final = re.compile(r"^    (\w[\w, ]*): ((?:.*\n?)(?: {8}.*\n?)*)", re.MULTILINE)
 
 SENSED: Final = (TagRead, WeightRead, CountRead, BarcodeRead, LabelRead)
 
@@ -46,6 +50,17 @@ def sensed(reads: Iterable[Read]) -> list[Read]:
     return [read for read in reads if isinstance(read, SENSED)]
 
 
+def explained(settings: type[msgspec.Struct]) -> dict[str, str]:
+    """Return what the docstrings of a settings Struct and its bases say of each setting, under ``Attributes``."""
+    found = {}
+    for kind in reversed(settings.__mro__):
+        _, _, listed = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
+        for names, meaning in _ENTRY.findall(listed):
+            text = " ".join(meaning.split()).rstrip(".")
+            found |= {name.strip(): text for name in names.split(",")}
+    return found
+
+
 def declaration(spec: Spec) -> list[str]:
     """The declaration is complete."""
     wrong = []
@@ -58,6 +73,12 @@ def declaration(spec: Spec) -> list[str]:
         wrong.append("baud belongs to drivers with a serial line, and to them only")
     if spec.silent_after_ms < 1_000:
         wrong.append(f"silent_after_ms {spec.silent_after_ms} is below 1000; no device is blind that soon")
+    meanings = explained(spec.settings)
+    wrong += [
+        f"setting {field.name!r} is not explained in the settings' docstring, under Attributes"
+        for field in msgspec.structs.fields(spec.settings)
+        if not meanings.get(field.name)
+    ]
     if not spec.settings.__struct_config__.frozen:
         wrong.append("settings are not frozen")
     if len(spec.examples) < 2:
@@ -147,7 +168,7 @@ def truncation(spec: Spec) -> list[str]:
 
 def reconnect(spec: Spec) -> list[str]:
     """After a reconnect half a frame of before is forgotten."""
-    if not spec.streams:
+    if not spec.streams or not spec.examples:
         return []
     wanted = sensed(received(build(spec), spec.examples, NOW + 2))
     driver = build(spec)

@@ -21,7 +21,9 @@ _logger = logging.getLogger(__name__)
 
 TICK_S: Final = 0.05
 STOP_TIMEOUT_S: Final = 5.0
-QOS: Final = 1
+QOS: Final = 0
+"""As a reader publishes to an agent that subscribes with QoS 0: a broker that must store each report for
+nobody only wears its card and grows."""
 
 
 def _wall_ms() -> int:

@@ -14,7 +14,6 @@ from cli.main import COMMANDS, build
 from contract.messages import AnyObservation
 from contract.topics import ROOT
 from edge.config import EdgeConfig
-from edge.drivers import drivers
 from hub.config import HubSettings
 
 HOME = Path(__file__).parent.parent.parent
@@ -97,18 +96,6 @@ def table_after(text, heading_row):
     return rows
 
 
-def test_the_device_table_names_every_driver_and_its_line():
-    rows = table_after(TEXTS["README.md"], "| device | line | driver |")
-    told = {CODE.search(row[2])[1]: row[1] for row in rows}
-    known = drivers()
-    assert set(told) == set(known)
-    for name, line in told.items():
-        spec = known[name]
-        assert any(transport in line.lower() for transport in spec.transports), name
-        if spec.baud:
-            assert f"{spec.baud} baud" in line, name
-
-
 def structs_in(kind):
     """Return the Structs within an annotation."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -131,16 +118,6 @@ def names_in(*pages):
 @pytest.mark.parametrize("key", sorted(set(keys_of(EdgeConfig))))
 def test_every_key_of_the_edge_configuration_is_explained(key):
     assert key in names_in("docs/operations.md", "docs/sensing.md")
-
-
-@pytest.mark.parametrize("name", list(drivers()))
-def test_every_setting_of_a_driver_is_explained(name):
-    rows = table_after(TEXTS["docs/operations.md"], "| driver | setting | default |")
-    told, driver = {}, ""
-    for first, setting, *_ in rows:
-        driver = first.strip("`") or driver
-        told.setdefault(driver, set()).add(setting.strip("`"))
-    assert told[name] == set(keys_of(drivers()[name].settings))
 
 
 def test_the_hub_table_has_every_key_with_its_default():
