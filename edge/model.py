@@ -122,7 +122,9 @@ class RejectRead(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-NOT_SENSING: Final = frozenset({"line_open", "line_closed", "no_region", "stopped"})
+NOT_SENSING: Final = frozenset(
+    {"line_open", "line_closed", "no_region", "stopped", "not_understood", "nothing_comes"}
+)
 """Statuses of a device that answers but senses nothing: its zones are blind all the same."""
 
 Read: TypeAlias = (

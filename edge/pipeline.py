@@ -12,7 +12,8 @@ import msgspec
 
 from contract.errors import LinkError
 from contract.messages import AnyAction, AnyObservation
-from edge.config import Edge
+from edge.config import Device, Edge
+from edge.diagnosis import LineWatch
 from edge.driver import Driver
 from edge.model import Read, RejectRead, StatusRead
 from edge.outbox import TELEMETRY, Outbox
@@ -65,6 +66,11 @@ class Pipeline:
             device.settings.id: device.spec.build(device.settings.id, device.driver_settings)
             for device in edge.devices
         }
+        self._watches = {
+            device.settings.id: LineWatch(device.settings.id, device.spec, _rate(device))
+            for device in edge.devices
+            if device.settings.transport in ("serial", "tcp")
+        }
         self._reads: list[Read] = []
         self._broken: set[str] = set()
         self._unsaved: list[AnyObservation] = []
@@ -98,11 +104,15 @@ class Pipeline:
     def line_opened(self, device: str, now: int) -> None:
         """A device's line is open."""
         self._drivers[device].connected(now)
+        if device in self._watches:
+            self._watches[device].opened(now)
         self._reads.append(StatusRead(device=device, at=now, what="line_open"))
 
     def line_closed(self, device: str, now: int, why: str) -> None:
         """A device's line went away."""
         self._reads.extend(self._drivers[device].disconnected(now))
+        if device in self._watches:
+            self._watches[device].closed()
         self._reads.append(StatusRead(device=device, at=now, what="line_closed", detail=why[:200]))
 
     def receive(self, device: str, data: bytes, now: int, topic: str = "") -> None:
@@ -115,16 +125,19 @@ class Pipeline:
             topic: MQTT topic or HTTP path of a payload.
         """
         try:
-            self._reads.extend(self._drivers[device].receive_on(topic, data, now))
+            reads = self._drivers[device].receive_on(topic, data, now)
         except Exception as error:  # drivers come from other packages too
             if device not in self._broken:
                 log.error("event=driver_failed device=%s error=%r", device, error, exc_info=error)
             self._broken.add(device)
-            self._reads.append(
+            reads = [
                 RejectRead(device=device, at=now, reason="driver_error", raw=data, detail=repr(error)[:200])
-            )
+            ]
         else:
             self._broken.discard(device)
+        if device in self._watches:
+            self._watches[device].received(data, reads, now)
+        self._reads.extend(reads)
 
     def outgoing(self, device: str, now: int) -> bytes:
         """Return what to write to a device now."""
@@ -149,6 +162,9 @@ class Pipeline:
         """
         if now < self._state.health.now - MAX_STEP_BACK_MS:
             self._clock_set_back(now)
+        self._reads += [
+            verdict for watch in self._watches.values() if (verdict := watch.verdict(now)) is not None
+        ]
         reads = [read if read.at <= now else msgspec.structs.replace(read, at=now) for read in self._reads]
         self._reads = []
         place, config, state = self._edge.place, self._edge.config, self._state
@@ -212,3 +228,11 @@ class Pipeline:
         except LinkError as error:
             log.error("event=outbox_write_failed waiting=%d error=%s", len(self._unsaved), error)
             return 0
+
+
+def _rate(device: Device) -> str:
+    """Return line rate and framing as people write them; a network line has none."""
+    settings, spec = device.settings, device.spec
+    if settings.transport != "serial":
+        return ""
+    return f"{settings.baud or spec.baud} {settings.framing or spec.framing}"

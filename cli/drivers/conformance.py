@@ -52,7 +52,7 @@ def sensed(reads: Iterable[Read]) -> list[Read]:
 
 def explained(settings: type[msgspec.Struct]) -> dict[str, str]:
     """Return what the docstrings of a settings Struct and its bases say of each setting, under ``Attributes``."""
-    found = {}
+    found: dict[str, str] = {}
     for kind in reversed(settings.__mro__):
         _, _, listed = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
         for names, meaning in _ENTRY.findall(listed):

@@ -5,10 +5,12 @@ any thread; what is written while the port is closed is dropped, as on a real li
 """
 
 import asyncio
+import errno
 import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import serial
@@ -20,6 +22,9 @@ log = logging.getLogger(__name__)
 
 GATHER_S: Final = 0.02
 """After the first byte, so that a burst is handed over once and not byte by byte."""
+
+STEADY_S: Final = 5.0
+"""A port that fails sooner than this after opening is not tried at once, nor told of again."""
 
 
 class SerialLine:
@@ -78,31 +83,38 @@ class SerialLine:
             await asyncio.to_thread(self._thread.join, 3)
 
     def _run(self) -> None:
-        waits = pauses()
-        failing = False
+        waits, told = pauses(), ""
         while not self._stopping.is_set():
-            try:
-                port = self._open()
-            except LinkError as error:
-                if not failing:
-                    log.warning("event=port_down device=%s error=%s", self._name, error)
-                    self._on_close(str(error))
-                failing = True
-                self._stopping.wait(next(waits))
-                continue
-            log.info("event=port_up device=%s port=%s baud=%d", self._name, self._port_name, self._baud)
-            failing, waits = False, pauses()
-            self._port = port
-            self._on_open()
-            why = self._read(port)
-            self._port = None
-            port.close()
-            if not self._stopping.is_set():
-                log.warning("event=port_lost device=%s error=%s", self._name, why)
+            opened_s = time.monotonic()
+            why, was_open = self._hold()
+            if self._stopping.is_set():
+                return
+            if was_open and time.monotonic() - opened_s >= STEADY_S:
+                waits, told = pauses(), ""
+            if was_open or why != told:
+                if why != told:
+                    log.warning("event=port_down device=%s error=%s", self._name, why)
                 self._on_close(why)
-                self._stopping.wait(next(waits))
+            told = why
+            self._stopping.wait(next(waits))
+
+    def _hold(self) -> tuple[str, bool]:
+        """Keep the port open until it fails or stop is called; return why, and whether it was open."""
+        try:
+            port = self._open()
+        except LinkError as error:
+            return str(error), False
+        log.info("event=port_up device=%s port=%s baud=%d", self._name, self._port_name, self._baud)
+        self._port = port
+        self._on_open()
+        why = self._read(port)
+        self._port = None
+        port.close()
+        return why, True
 
     def _open(self) -> serial.Serial:
+        if not Path(self._port_name).exists():
+            raise LinkError(f"serial port {self._port_name} is not there; is the device plugged in?")
         try:
             port = serial.Serial(
                 None,
@@ -121,7 +133,7 @@ class SerialLine:
             port.port = self._port_name
             port.open()
         except (serial.SerialException, OSError, ValueError) as error:
-            raise LinkError(f"serial port {self._port_name} cannot be opened: {error}") from error
+            raise LinkError(f"serial port {self._port_name} {_cause(error)}") from error
         return port
 
     def _read(self, port: serial.Serial) -> str:
@@ -133,7 +145,19 @@ class SerialLine:
                     time.sleep(GATHER_S)
                     received += port.read(port.in_waiting)
             except (serial.SerialException, OSError, TypeError) as error:
+                if not Path(self._port_name).exists():
+                    return f"serial port {self._port_name} is gone; was the device unplugged?"
                 return f"serial port {self._port_name} went away: {error}"
             if received:
                 self._on_bytes(received)
         return "stopped"
+
+
+def _cause(error: Exception) -> str:
+    """Return what keeps a port from opening, in words that say what to do."""
+    number = getattr(error, "errno", None)
+    if number == errno.EACCES:
+        return "may not be opened by this user: permission denied; add the user to the group 'dialout'"
+    if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):
+        return "is in use by another program"
+    return f"cannot be opened: {error}"

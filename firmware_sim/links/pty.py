@@ -2,7 +2,8 @@
 
 The slave's path changes from run to run, so a symbolic link at a path of the caller's choice points to
 it. One thread moves bytes: the host's to the twin, the twin's to the host, paced at the baud rate. The
-host may close and open the port as often as it likes. While it is closed, bytes fall on the floor, as
+host may close and open the port as often as it likes. A host that sets another line rate hears the bits
+at that rate, and is heard so. While it is closed, bytes fall on the floor, as
 on a real line, and nothing stale waits for the next opener.
 
 The twin belongs to that thread between :meth:`PtyLink.start` and :meth:`PtyLink.stop`; whoever changes
@@ -22,13 +23,21 @@ from typing import Final, Self
 
 from contract.errors import LinkError
 from firmware_sim.links.faults import PERFECT, FaultRates, FaultyBytes
+from firmware_sim.links.uart import BITS_PER_BYTE, resample
 from firmware_sim.model import SerialTwin
 
 _logger = logging.getLogger(__name__)
 
 TICK_S: Final = 0.005
 STOP_TIMEOUT_S: Final = 5.0
-BITS_PER_BYTE: Final = 10
+DEFAULT_PTY_BAUD: Final = 38_400
+"""What a new pty says; a host that never sets a rate, such as a shell, is taken to know it."""
+
+_SPEEDS: Final = {
+    getattr(termios, name): int(name[1:])
+    for name in dir(termios)
+    if name.startswith("B") and name[1:].isdigit()
+}
 
 
 def _wall_ms() -> int:
@@ -130,17 +139,26 @@ class PtyLink:
                 if not is_open:
                     self._forget_unread()
             heard = self._read() if is_open and events & select.POLLIN else b""
+            rate = self._host_baud()
             with self.lock:
                 now = self._clock()
                 if heard:
-                    self._twin.receive(heard, now)
+                    self._twin.receive(resample(heard, rate, self._twin.baud), now)
                 for chunk in self._faults.apply(self._twin.transmit(now)) or self._faults.flush():
-                    self._waiting += chunk
+                    self._waiting += resample(chunk, self._twin.baud, rate)
             count = min(int(credit), len(self._waiting))
             due = bytes(self._waiting[:count])
             del self._waiting[:count]
             credit = credit - count if self._waiting else 0.0
             self.lost_bytes += len(due) - (self._write(due) if is_open else 0)
+
+    def _host_baud(self) -> int:
+        """Return the line rate that the host has set; one that never set any hears at the twin's."""
+        try:
+            rate = _SPEEDS.get(termios.tcgetattr(self._master)[5], self._twin.baud)
+        except termios.error:
+            return self._twin.baud
+        return self._twin.baud if rate == DEFAULT_PTY_BAUD else rate
 
     def _forget_unread(self) -> None:
         """Drop what the last host left unread: the kernel would keep it for the next one."""
