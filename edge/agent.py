@@ -23,15 +23,11 @@ from typing import Final, Literal, ParamSpec, TypeVar
 from contract.errors import ConfigError, LinkError, MessageError
 from contract.messages import Alert, CommandResult, decode_command, encode
 from contract.topics import agent_topic
-from edge.config import Device, Edge, address_of, push_path
+from edge.config import Edge
+from edge.lines import Lines
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline
-from edge.transports.http import HttpListener
-from edge.transports.line import Line
-from edge.transports.mqtt import MqttLine
-from edge.transports.serial import SerialLine
-from edge.transports.tcp import TcpLine
-from edge.uplink import BrokerSettings, Conversation, Uplink
+from edge.uplink import Conversation, Uplink
 
 log = logging.getLogger(__name__)
 
@@ -135,8 +131,13 @@ class Agent:
             self._outbox, store=config.agent.store, agent=config.agent.id, window=config.agent.window
         )
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
-        self._lines: dict[str, Line] = {}
-        self._shared: list[MqttLine | HttpListener] = []
+        self._lines = Lines(
+            edge,
+            on_open=self._opened,
+            on_close=self._closed,
+            on_bytes=self._received,
+            on_push=self._pushed,
+        )
         self._unsaved_pushes: list[Callable[[], None]] = []
         self._arrivals = Arrivals()
         self._inbox: deque[tuple[str, bytes]] = deque()
@@ -152,7 +153,7 @@ class Agent:
             self._pipeline.report(
                 Alert(at=now, device=config.agent.id, code="outbox_replaced", text=self._outbox.recovered)
             )
-        self._open_lines()
+        self._lines.start()
         uplink = Uplink(
             config.broker,
             store=config.agent.store,
@@ -174,7 +175,7 @@ class Agent:
         try:
             await self._turn(uplink, stopping)
         finally:
-            await asyncio.gather(*(line.stop() for line in (*self._lines.values(), *self._shared)))
+            await self._lines.stop()
             self._take_arrivals()
             await self._sense(last=True)
             await self._exchange(uplink)
@@ -189,10 +190,10 @@ class Agent:
             turn += 1
             self._take_arrivals()
             now, _ = self._clock()
-            for device, line in self._lines.items():
+            for device in self._lines.own:
                 outgoing = self._pipeline.outgoing(device, now)
                 if outgoing:
-                    line.write(outgoing)
+                    self._lines.write(device, outgoing)
             if turn % SENSE_EVERY == 0:
                 await self._sense()
             await self._exchange(uplink)
@@ -280,70 +281,6 @@ class Agent:
     async def _on_disk(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         return await asyncio.get_running_loop().run_in_executor(self._disk, lambda: function(*args, **kwargs))
 
-    def _open_lines(self) -> None:
-        by_transport: dict[str, list[Device]] = {}
-        for device in self._edge.devices:
-            by_transport.setdefault(device.settings.transport, []).append(device)
-        if publishing := by_transport.pop("mqtt", None):
-            self._shared.append(self._mqtt_session(publishing))
-        if pushing := by_transport.pop("http", None):
-            self._shared.append(self._http_listener(pushing))
-        for device in (device for devices in by_transport.values() for device in devices):
-            self._lines[device.settings.id] = self._own_line(device)
-        for line in (*self._shared, *self._lines.values()):
-            line.start()
-
-    def _own_line(self, device: Device) -> Line:
-        """Return the line of a device that has one to itself."""
-        settings, name = device.settings, device.settings.id
-        opened, closed, received = (
-            partial(self._opened, name),
-            partial(self._closed, name),
-            partial(self._received, name),
-        )
-        match settings.transport:
-            case "tcp":
-                host, port = address_of(settings)
-                return TcpLine(name, host, port, on_open=opened, on_close=closed, on_bytes=received)
-            case "serial":
-                return SerialLine(
-                    name,
-                    settings.port,
-                    settings.baud or device.spec.baud or 9_600,
-                    framing=settings.framing or device.spec.framing,
-                    on_open=opened,
-                    on_close=closed,
-                    on_bytes=received,
-                )
-            case other:
-                raise ConfigError(f"device {name!r}: this agent has no line for transport {other!r}")
-
-    def _mqtt_session(self, devices: list[Device]) -> MqttLine:
-        config = self._edge.config
-        broker: BrokerSettings = config.device_broker or config.broker
-        return MqttLine(
-            broker.host,
-            broker.port,
-            {device.settings.id: device.settings.topic for device in devices},
-            username=broker.username,
-            password=self._edge.password if broker.username else "",
-            on_open=self._opened,
-            on_close=self._closed,
-            on_payload=self._received,
-        )
-
-    def _http_listener(self, devices: list[Device]) -> HttpListener:
-        listener = self._edge.config.http
-        return HttpListener(
-            listener.host,
-            listener.port,
-            {device.settings.id: push_path(device.settings) for device in devices},
-            token=self._edge.device_token,
-            on_open=self._opened,
-            on_close=self._closed,
-            on_push=self._pushed,
-        )
-
     def _opened(self, device: str) -> None:
         """On a line's thread."""
         self._arrivals.news(partial(self._pipeline.line_opened, device, self._clock()[0]))
@@ -352,7 +289,7 @@ class Agent:
         """On a line's thread."""
         self._arrivals.news(partial(self._pipeline.line_closed, device, self._clock()[0], why))
 
-    def _received(self, device: str, received: bytes, topic: str = "") -> None:
+    def _received(self, device: str, received: bytes, topic: str) -> None:
         """On a line's thread."""
         self._arrivals.offer(partial(self._pipeline.receive, device, received, self._clock()[0], topic))
 
