@@ -1,10 +1,12 @@
 """``shelfwise doctor``: what is there, what is missing, in one line each.
 
 A configured serial device is asked as the agent would ask it: its port is opened for up to two seconds,
-the driver sends what it sends first, and anything that the driver understands counts as an answer. A
-reader is never asked to transmit: only what a driver without a region would send is sent.
+the driver sends what it sends first, and anything that the driver understands counts as an answer. On
+every other port all drivers are tried, so that the one that fits is named. A reader is never asked to
+transmit: only what a driver without a region would send is sent.
 """
 
+import contextlib
 import os
 import shutil
 import socket
@@ -13,16 +15,15 @@ import time
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import msgspec
-import serial
 import typer
 from rich.console import Console
 from serial.tools.list_ports import comports
 
 from cli.broker import find_nats_server
-from contract.errors import ConfigError
+from cli.probe import converse, open_port, probe, without_region
+from contract.errors import ConfigError, LinkError
 from edge.config import Device, load_edge
-from edge.model import RejectRead
+from edge.drivers import drivers
 
 EARLIEST_PLAUSIBLE_S = 1_735_689_600
 LISTEN_S = 2.0
@@ -40,13 +41,20 @@ def doctor(
     config: Annotated[
         Path, typer.Option("--config", "-c", help="the agent's TOML file; skipped when missing")
     ] = Path("edge.toml"),
+    port: Annotated[
+        list[str] | None, typer.Option(help="ask this port too, for example /dev/ttyUSB0; may be repeated")
+    ] = None,
+    ask_ports: Annotated[
+        bool, typer.Option("--ask/--no-ask", help="find out who is on ports that no device is configured for")
+    ] = True,
 ) -> None:
-    """Check Python, clock, disk, broker program, serial ports, configuration, and whether devices answer.
+    """Check Python, clock, disk, broker program, serial ports, configuration, and which devices answer.
 
     Exits with 1 when something needs attention.
 
     Example: shelfwise doctor --config edge.toml
     """
+    console = Console()
     findings = [
         _python(),
         _clock(),
@@ -55,7 +63,8 @@ def doctor(
         _ports(),
         *_configuration(config),
     ]
-    console = Console()
+    if ask_ports:
+        findings += [_who(name, console) for name in _unclaimed(config, port or [])]
     for finding in findings:
         mark = "[green]ok[/green]  " if finding.good else "[red]look[/red]"
         console.print(f"{mark} {finding.what}: {finding.detail}", highlight=False)
@@ -90,6 +99,20 @@ def _ports() -> Finding:
     return Finding(good=True, what="serial ports", detail=", ".join(found) or "none found")
 
 
+def _unclaimed(config: Path, named: list[str]) -> list[str]:
+    """Return the named ports, and those of this machine that no configured device uses."""
+    claimed: set[str] = set()
+    with contextlib.suppress(ConfigError):
+        claimed = {
+            str(Path(device.settings.port).resolve())
+            for device in load_edge(config, os.environ).devices
+            if device.settings.port
+        }
+    plugged = [found.device for found in comports() if found.hwid != "n/a"]
+    candidates = dict.fromkeys([*named, *plugged])
+    return [name for name in candidates if str(Path(name).resolve()) not in claimed]
+
+
 def _configuration(path: Path) -> list[Finding]:
     if not path.exists():
         return [Finding(good=True, what="configuration", detail=f"{path} does not exist; nothing to check")]
@@ -112,42 +135,43 @@ def _configuration(path: Path) -> list[Finding]:
 
 def _answer(device: Device) -> Finding:
     """Open a device's port, talk to it as its driver does, and say whether it was understood."""
-    what, port_name = f"device {device.settings.id}", device.settings.port
+    settings, spec = device.settings, device.spec
+    what, port_name = f"device {settings.id}", settings.port
     if not Path(port_name).exists():
         return Finding(good=False, what=what, detail=f"{port_name} does not exist; is the device plugged in?")
-    settings = device.driver_settings
-    if hasattr(settings, "region"):
-        settings = msgspec.structs.replace(settings, region=None)
-    driver = device.spec.build(device.settings.id, settings)
-    heard, understood = 0, 0
+    driver = spec.build(settings.id, without_region(spec, device.driver_settings))
     try:
-        with serial.Serial(
-            port_name, device.settings.baud or device.spec.baud or 9_600, timeout=0.05, exclusive=True
+        with open_port(
+            port_name, settings.baud or spec.baud or 9_600, settings.framing or spec.framing
         ) as port:
-            driver.connected(_now_ms())
-            until = time.monotonic() + LISTEN_S
-            while not understood and time.monotonic() < until:
-                port.write(driver.poll(_now_ms()))
-                received = port.read(512)
-                heard += len(received)
-                reads = driver.receive(received, _now_ms()) if received else []
-                understood += sum(not isinstance(read, RejectRead) for read in reads)
-    except (serial.SerialException, OSError, ValueError) as error:
-        detail = (
-            f"{port_name} cannot be opened: {error}; does the agent run, is this user in group 'dialout'?"
-        )
-        return Finding(good=False, what=what, detail=detail)
+            heard, understood = converse(port, driver, LISTEN_S)
+    except LinkError as error:
+        return Finding(good=False, what=what, detail=str(error))
     if understood:
-        return Finding(good=True, what=what, detail=f"{port_name} answers as {device.spec.name}")
+        return Finding(good=True, what=what, detail=f"{port_name} answers as {spec.name}")
     if heard:
-        detail = f"{port_name} sends {heard} bytes that {device.spec.name} does not understand; is the baud rate right?"
+        detail = (
+            f"{port_name} sends {heard} bytes that {spec.name} does not understand; is the baud rate right?"
+        )
     else:
         detail = f"{port_name} is there, but nothing answers within {LISTEN_S:.0f} s"
     return Finding(good=False, what=what, detail=detail)
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+def _who(port_name: str, console: Console) -> Finding:
+    """Try every driver on a port that no configured device uses."""
+    what = f"port {port_name}"
+    try:
+        with console.status("") as status:
+            answer = probe(port_name, lambda tried: status.update(f"asking {tried} …"))
+    except LinkError as error:
+        return Finding(good=False, what=what, detail=str(error))
+    if answer.driver is None:
+        heard = f"{answer.heard} bytes came that no driver understands" if answer.heard else "nothing answers"
+        return Finding(good=False, what=what, detail=f"{heard}; every driver was tried at its own rate")
+    others = f", perhaps {' or '.join(answer.others)}" if answer.others else ""
+    detail = f'{drivers()[answer.driver].title} answers at {answer.rate}: driver = "{answer.driver}"{others}'
+    return Finding(good=True, what=what, detail=detail)
 
 
 def _reachable(host: str, port: int) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from cli.record import record
 from cli.till import Till
 from contract.errors import ConfigError
 from firmware_sim.bench import Broker, SimulatedStore, Stops, run_realtime, write_store_files
@@ -116,6 +117,9 @@ def run(
     print(
         f"{found.entered} entered, {found.left} left, {found.picks} picks, {found.tray_takes} tray takes, {found.sales} sales{unposted}"
     )
+
+
+sim_app.command("record")(record)
 
 
 @sim_app.command("list")

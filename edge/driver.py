@@ -103,6 +103,17 @@ class StreamDriver(Driver, Generic[FrameT]):
     def _take(self, frame: FrameT, now: int) -> list[Read]:
         """Return what one frame says."""
 
+    def cut(self, data: bytes) -> list[bytes]:
+        """Return ``data`` in pieces: one per frame or reject, and what is left at the end."""
+        codec = self._codec_for_line()
+        codec.feed(data)
+        pieces, at = [], 0
+        while codec.next_frame() is not None:
+            end = len(data) - codec.waiting
+            pieces.append(data[at:end])
+            at = end
+        return [*pieces, data[at:]] if data[at:] else pieces
+
     def _begin(self, now: int) -> None:
         """A line has opened: start the conversation anew."""
 

@@ -61,6 +61,11 @@ class Codec(ABC, Generic[FrameT]):
         """Add received bytes."""
         self._buffer += data
 
+    @property
+    def waiting(self) -> int:
+        """Bytes fed that are in no frame or reject yet."""
+        return len(self._buffer)
+
     def next_frame(self) -> FrameT | Reject | None:
         """Return the next frame or reject, or NEED_DATA."""
         if not self._buffer:

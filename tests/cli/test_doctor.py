@@ -10,6 +10,9 @@ from typer.testing import CliRunner
 
 from cli.main import build
 from contract.wire import m100
+from firmware_sim.devices.m100 import M100Twin
+from firmware_sim.devices.mt_sics import MtSicsTwin
+from firmware_sim.links.pty import PtyLink
 
 CONFIG = """
 [agent]
@@ -112,3 +115,33 @@ def test_a_wrong_configuration_is_one_line(tmp_path):
     shown = CliRunner().invoke(build("doctor"), ["doctor", "--config", str(tmp_path / "edge.toml")])
     assert shown.exit_code == 1
     assert "look configuration: edge.toml" in " ".join(shown.output.split())
+
+
+def ask(port):
+    return CliRunner().invoke(
+        build("doctor"),
+        ["doctor", "--config", "/nonexistent.toml", "--port", str(port)],
+        env={"COLUMNS": "300"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "twin", "rate"),
+    [("m100", M100Twin, "115200 8N1"), ("mt_sics", MtSicsTwin, "9600 8N1")],
+)
+def test_who_is_on_an_unknown_port_is_found_without_transmitting(tmp_path, name, twin, rate):
+    device = twin()
+    with PtyLink(device, tmp_path / "usb0"):
+        shown = ask(tmp_path / "usb0").output
+    (about,) = [row for row in shown.splitlines() if "usb0:" in row]
+    assert f'answers at {rate}: driver = "{name}"' in about
+    assert not getattr(device, "transmitting", False)
+
+
+def test_a_port_on_which_nobody_answers(tmp_path):
+    device = MtSicsTwin()
+    device.receive = lambda data, now: None
+    with PtyLink(device, tmp_path / "usb0"):
+        done = ask(tmp_path / "usb0")
+    assert "nothing answers; every driver was tried at its own rate" in done.output
+    assert done.exit_code == 1
