@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "sim": ("cli.sim", "sim_app", "sim", "simulated devices on real lines"),
     "decode": ("cli.decoding.command", "decode", "edge", "device bytes to JSON lines"),
     "drivers": ("cli.drivers.command", "drivers_app", "edge", "drivers: list, check, begin a new one"),
+    "survey": ("cli.survey", "survey_app", "edge", "antennas: what they hear, which zone they are"),
     "doctor": ("cli.doctor", "doctor", "edge", "what is there, what is missing"),
     "bench": ("cli.bench", "bench_app", "all", "measurements beside a yardstick"),
     "contract": ("cli.contract", "contract_app", "", "the message contract as JSON Schema"),
