@@ -103,9 +103,13 @@ class StreamDriver(Driver, Generic[FrameT]):
     def _take(self, frame: FrameT, now: int) -> list[Read]:
         """Return what one frame says."""
 
+    def fresh_codec(self) -> Codec[FrameT]:
+        """Return a codec as an opened line gets one."""
+        return self._codec_for_line()
+
     def cut(self, data: bytes) -> list[bytes]:
         """Return ``data`` in pieces: one per frame or reject, and what is left at the end."""
-        codec = self._codec_for_line()
+        codec = self.fresh_codec()
         codec.feed(data)
         pieces, at = [], 0
         while codec.next_frame() is not None:

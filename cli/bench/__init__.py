@@ -3,6 +3,7 @@
 import typer
 
 from cli.bench.dashboard import dashboard
+from cli.bench.fuzz import fuzz
 from cli.bench.ingest import ingest
 from cli.bench.memory import memory
 
@@ -12,3 +13,4 @@ bench_app = typer.Typer(help="Measurements beside a yardstick taken in the same 
 bench_app.command("ingest")(ingest)
 bench_app.command("dashboard")(dashboard)
 bench_app.command("memory")(memory)
+bench_app.command("fuzz")(fuzz)

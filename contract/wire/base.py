@@ -53,6 +53,8 @@ class Codec(ABC, Generic[FrameT]):
     """
 
     max_frame: int = 1024
+    check_bits: int = 0
+    """Width of the checksum that decides when every field check has passed, 0 for none."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()

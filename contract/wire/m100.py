@@ -186,6 +186,8 @@ def multi_poll(count: int = 0xFFFF, dialect: Dialect = "bb") -> Command:
 class M100Codec(HuntingCodec[Frame]):
     """Both directions and both dialects of the module's line."""
 
+    check_bits = 8
+
     def _judge(self, start: int) -> Found[Frame] | Failed | Pending:
         verdict = self._measure(start)
         if not isinstance(verdict, int):

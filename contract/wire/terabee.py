@@ -96,6 +96,9 @@ class TerabeeCodec(HuntingCodec[Frame]):
         with_sensor_id: count frames carry the four-byte sensor id (People Counter manual of 2021).
     """
 
+    max_frame = 15
+    check_bits = 8
+
     def __init__(self, *, with_sensor_id: bool = False) -> None:
         super().__init__()
         self._with_sensor_id = with_sensor_id
