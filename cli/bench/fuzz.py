@@ -164,6 +164,8 @@ class _Listener:
         while (item := codec.next_frame()) is not None:
             end = len(self._stream) - codec.waiting
             raw = bytes(self._stream[self._cut_at : end])
+            if not isinstance(item, Reject) or item.reason == "checksum":
+                self._seen.add(self._cut_at)
             if isinstance(item, Reject):
                 outcome.refused += len(item.raw)
                 if item.raw != raw:
