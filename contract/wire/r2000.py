@@ -13,6 +13,8 @@ known, a length that this command or its answer has, a known error code, a chann
 long as its PC word says. Some firmware appends two bytes of phase to a tag report; their scale is not
 documented, so they stay raw.
 
+What the sum cannot see: a lost byte A0, replaced by the head of the next frame, leaves it as it was.
+
 Resynchronising. A0 occurs inside data. A **tag report** whose LENGTH agrees with its PC word is trusted
 to its end and not looked into. Any **other** candidate gives way to a whole valid frame inside it.
 """

@@ -47,7 +47,7 @@ class M6eSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         inputs: pins that are reported as inputs.
         inventory: begin to read as soon as the module is set up.
         reply_timeout_ms: send a command again when its answer does not come within this time.
-        stall_ms: set the module up anew when nothing valid comes for this long; keep-alives come about
+        stall_ms: set the module up anew when nothing valid comes for this long; a keep-alive comes about
             once a second.
     """
 

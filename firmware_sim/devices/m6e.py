@@ -1,4 +1,4 @@
-"""Twin of a ThingMagic M6E module: streams tags, sends keep-alives, and stops late.
+"""Twin of a ThingMagic M6E module: streams tags, keeps alive once a second, and stops late.
 
 After power-up it has no region, no protocol and its field is off; it refuses to read without the first
 two. While reading it streams each singulation, and once a second a keep-alive. On stop it goes on for
