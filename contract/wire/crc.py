@@ -14,6 +14,40 @@ def crc16_genibus(payload: bytes) -> int:
     return crc_hqx(payload, 0xFFFF) ^ 0xFFFF
 
 
+def crc16_mercury(payload: bytes) -> int:
+    """The check of ThingMagic's Mercury serial protocol: polynomial 1021, initial FFFF; check value A69D.
+
+    It is in no catalogue: message bits are shifted in at the **low** end of the register and no 16 zero
+    bits follow, so the result is ``FFFF·x^n + message`` modulo the polynomial, n being the message's bits.
+    A stock CRC starts from ``FFFF·x^n + message·x^16``. Taking the last two bytes apart brings one to the
+    other, and the table-driven stock routine does the work: the bytes before them are the stock CRC's
+    message, its initial value is FFFF shifted by those 16 bits, and the two bytes are added at the end.
+    """
+    body, tail = payload[:-2], payload[-2:]
+    return crc_hqx(body, crc_hqx(bytes(len(tail)), 0xFFFF)) ^ int.from_bytes(tail, "big")
+
+
+def _crc16_table(reflected_polynomial: int) -> tuple[int, ...]:
+    table = []
+    for index in range(256):
+        crc = index
+        for _ in range(8):
+            crc = (crc >> 1) ^ (reflected_polynomial if crc & 1 else 0)
+        table.append(crc)
+    return tuple(table)
+
+
+_CRC16_8408: Final = _crc16_table(0x8408)
+
+
+def crc16_mcrf4xx(payload: bytes) -> int:
+    """CRC-16/MCRF4XX: polynomial 8408 reflected, initial FFFF, no final XOR; check value 6F91."""
+    crc = 0xFFFF
+    for byte in payload:
+        crc = (crc >> 8) ^ _CRC16_8408[(crc ^ byte) & 0xFF]
+    return crc
+
+
 def _crc8_table(polynomial: int) -> bytes:
     table = bytearray(256)
     for index in range(256):

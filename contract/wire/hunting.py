@@ -7,6 +7,8 @@ moves that position, collects what fits nothing and accounts for every byte:
   that follows a wrong length or a false head is found;
 - skipped bytes are collected into one reject per run. A run ends where a frame begins, where another
   plausible head begins, or at :data:`RUN_BYTES`. It takes the reason of the first failure in it;
+- a candidate whose length nothing vouches for gives way to a whole valid frame inside it
+  (:meth:`HuntingCodec._hides_frame`), so a wrong length never holds back the frames behind it;
 - every decision depends on the bytes alone and never on how they were cut into chunks. Waiting only
   delays a decision.
 
@@ -75,12 +77,21 @@ class HuntingCodec(Codec[FrameT]):
     def _judge(self, start: int) -> Found[FrameT] | Failed | Pending:
         """Say what begins at ``start`` of ``self._buffer``; at least one byte is there."""
 
+    def _is_whole(self, start: int, limit: int) -> bool:  # noqa: ARG002 - protocols without a length field
+        """Say whether a whole valid frame begins at ``start`` and ends at ``limit`` at the latest."""
+        return False
+
+    def _hides_frame(self, start: int, end: int) -> bool:
+        """Say whether a whole valid frame lies behind ``start`` and ends before ``end``."""
+        limit = min(end - 1, len(self._buffer))
+        return any(self._is_whole(inner, limit) for inner in range(start + 1, limit))
+
     def close(self) -> Reject | None:
         """The line closed: account for what :meth:`next_frame` left, and start anew."""
-        rest = len(self._buffer) - self._run
         left = super().close()
-        failure, self._run, self._failure = self._failure, 0, NOISE
-        if left is None or rest:
+        run, failure = self._run, self._failure
+        self._run, self._failure = 0, NOISE
+        if left is None or not run:
             return left
         return Reject(failure.reason, left.raw, failure.detail)
 

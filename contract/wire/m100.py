@@ -194,7 +194,7 @@ class M100Codec(HuntingCodec[Frame]):
             return verdict
         end = start + verdict
         is_tag = self._buffer[start + 1] == TYPE_NOTIFICATION and self._buffer[start + 2] == SINGLE_POLL
-        if not is_tag and self._valid_frame_inside(start, end):
+        if not is_tag and self._hides_frame(start, end):
             return Failed("length", "another whole frame lies inside the announced length", candidate=True)
         if len(self._buffer) < end:
             return PARTIAL_FRAME
@@ -246,16 +246,12 @@ class M100Codec(HuntingCodec[Frame]):
         shape = (Command, Response, Notification)[kind]
         return Found(shape(code, parameter, dialect), len(raw))
 
-    def _valid_frame_inside(self, start: int, end: int) -> bool:
-        """Return whether a whole valid frame lies behind ``start`` and ends before ``end``."""
-        limit = min(end - 1, len(self._buffer))
-        for inner in range(start + 1, limit - OVERHEAD + 1):
-            if self._buffer[inner] in DIALECT_OF:
-                size = self._measure(inner)
-                if (
-                    isinstance(size, int)
-                    and inner + size <= limit
-                    and isinstance(self._read(inner, inner + size), Found)
-                ):
-                    return True
-        return False
+    def _is_whole(self, start: int, limit: int) -> bool:
+        if self._buffer[start] not in DIALECT_OF:
+            return False
+        size = self._measure(start)
+        return (
+            isinstance(size, int)
+            and start + size <= limit
+            and isinstance(self._read(start, start + size), Found)
+        )

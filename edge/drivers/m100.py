@@ -1,29 +1,23 @@
 """M100, QM100, YRM100 and R200 modules: UHF RFID on a serial line.
 
-The host conversation is a ladder: stop, region, power, multi-poll. Each rung is sent again until its
-answer comes, and the next one waits for it. So the field is never switched on before the module has
-acknowledged region and power. Without a configured region the ladder ends after stop; the module is
-asked for its version every two seconds, which shows that the line is alive, and nothing else.
+The host conversation is the ladder of :mod:`edge.drivers._ladder`: stop, region, power, multi-poll. While
+idle the module is asked for its version.
 
-While polling, tags and "no tag" replies arrive many times a second. When nothing at all comes for
-``stall_ms`` (the module ended its 65535 rounds, or lost power and with it the region), the ladder
-begins again from its foot. A tag report while the module should be quiet sends stop again.
+While polling, tags and "no tag" replies arrive many times a second; silence means that the module ended
+its 65535 rounds or lost power, and with it the region.
 """
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from contract.messages import AnyAction, Region, SetInventory, SetPower, SetRegion
 from contract.wire import m100
 from contract.wire.base import Reject
-from edge.driver import DriverSpec, StreamDriver
+from edge.driver import DriverSpec
+from edge.drivers._ladder import OUTPUTS, LadderDriver
 from edge.model import Read, TagRead
 
 M100Region = Literal["cn900", "cn800", "us", "eu", "kr"]
-Rung = Literal["stop", "region", "power", "poll", "idle"]
-
-QUIET_QUERY_MS = 2_000
 AWAITED = {"stop": m100.STOP, "region": m100.SET_REGION, "power": m100.SET_POWER}
 
 
@@ -47,40 +41,22 @@ class M100Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     stall_ms: Annotated[int, msgspec.Meta(ge=500, le=60_000)] = 3_000
 
 
-class M100Driver(StreamDriver[m100.Frame]):
+class M100Driver(LadderDriver[m100.Frame]):
     """Host side of one module."""
 
+    rungs = ("stop", OUTPUTS, "region", "power")
+    regions = tuple(m100.REGION_CODES)
+
     def __init__(self, device: str, settings: M100Settings) -> None:
-        super().__init__(device)
-        self._settings = settings
-        self._region: Region | None = settings.region
-        self._power_dbm = settings.power_dbm
-        self._inventory = settings.inventory
         self._dialect: m100.Dialect = "aa" if settings.dialect == "aa" else "bb"
         self._dialect_known = settings.dialect != "auto"
-        self._climb(0)
+        super().__init__(device, settings)
 
     def _codec_for_line(self) -> m100.M100Codec:
         return m100.M100Codec()
 
-    def _begin(self, now: int) -> None:
-        """Set the module up."""
-        self._climb(now)
-
-    def _climb(self, now: int) -> None:
-        """Begin the ladder at its foot."""
-        self._rung: Rung = "stop"
-        self._next_send = now
-        self._tries = 0
-        self._heard = now
-
-    def poll(self, now: int) -> bytes:
-        """Return the command that is due."""
-        if self._rung == "poll" and now - self._heard >= self._settings.stall_ms:
-            self._climb(now)
-        if now < self._next_send:
-            return b""
-        match self._rung:
+    def _command(self, rung: str) -> bytes | None:
+        match rung:
             case "stop":
                 if self._tries and not self._dialect_known:
                     self._dialect = "aa" if self._dialect == "bb" else "bb"
@@ -89,26 +65,17 @@ class M100Driver(StreamDriver[m100.Frame]):
                 command = m100.set_region(self._region, self._dialect)
             case "power":
                 command = m100.set_power(self._power_dbm, self._dialect)
-            case "poll":
+            case "inventory":
                 command = m100.multi_poll(dialect=self._dialect)
-            case _:
+            case "idle":
                 command = m100.Command(m100.MODULE_INFORMATION, b"\x00", self._dialect)
-        self._tries += 1
-        self._next_send = now + self._pause_ms()
+            case _:
+                return None
         return m100.encode(command)
 
-    def _pause_ms(self) -> int:
-        if self._rung == "idle":
-            return QUIET_QUERY_MS
-        return self._settings.stall_ms if self._rung == "poll" else self._settings.reply_timeout_ms
-
-    def _take(self, frame: m100.Frame, now: int) -> list[Read]:
-        """Climb the ladder with the answers."""
-        self._heard = now
+    def _understand(self, frame: m100.Frame, now: int) -> list[Read]:
         if not self._dialect_known:
             self._dialect, self._dialect_known = frame.dialect, True
-        if self._rung == "poll":
-            self._next_send = now + self._settings.stall_ms
         return [self._read(frame, now)]
 
     def _read(self, frame: m100.Frame, now: int) -> Read:
@@ -128,8 +95,7 @@ class M100Driver(StreamDriver[m100.Frame]):
                 )
 
     def _take_tag(self, tag: m100.TagNotification, now: int) -> Read:
-        if self._rung == "idle":
-            self._climb(now)
+        self._be_quiet(now)
         if not tag.epc:
             return self._reject(
                 Reject("value", m100.encode(tag), "the tag's PC says that it has no EPC"), now
@@ -145,53 +111,14 @@ class M100Driver(StreamDriver[m100.Frame]):
 
     def _take_response(self, frame: m100.Response, now: int) -> Read:
         if frame.code == AWAITED.get(self._rung):
-            if not frame.succeeded:
-                return self._status(
-                    "error", now, f"{self._rung} was answered with {frame.parameter.hex() or 'nothing'}"
-                )
-            return self._step_up(now)
+            fault = "" if frame.succeeded else f"was answered with {frame.parameter.hex() or 'nothing'}"
+            return self._answered(now, fault)
         if frame.code == m100.MODULE_INFORMATION:
             text = frame.parameter[1:].decode("ascii", "replace").rstrip("\x00")
-            return self._status("no_region" if self._region is None else "alive", now, text[:100])
+            return self._alive(now, text[:100])
         if frame.code in m100.KNOWN_COMMANDS:
             return self._status("alive", now)
         return self._unknown(m100.encode(frame), now, f"an answer to the unknown command {frame.code:02X}")
-
-    def _step_up(self, now: int) -> Read:
-        """The awaited rung was answered: go to the next one."""
-        done = self._rung
-        self._tries, self._next_send = 0, now
-        if done == "power":
-            self._rung = "poll"
-            return self._status("started", now, f"region {self._region}, {self._power_dbm:g} dBm")
-        if done == "region":
-            self._rung = "power"
-        elif self._region is None or not self._inventory:
-            self._rung = "idle"
-            return self._status("no_region" if self._region is None else "stopped", now)
-        else:
-            self._rung = "region"
-        return self._status("alive", now)
-
-    def act(self, action: AnyAction, now: int) -> str:
-        """Take a new region, power or inventory state; the module is stopped and set up with it."""
-        match action:
-            case SetRegion(region=region):
-                if region not in m100.REGION_CODES:
-                    return f"this reader has no region {region!r}; it has {', '.join(m100.REGION_CODES)}"
-                self._region = region
-            case SetPower(power_dbm=power_dbm):
-                self._power_dbm = power_dbm
-            case SetInventory(running=running):
-                if running and self._region is None:
-                    return (
-                        "the reader has no RF region and does not transmit without one; set its region first"
-                    )
-                self._inventory = running
-            case _:
-                return super().act(action, now)
-        self._climb(now)
-        return ""
 
 
 DRIVER = DriverSpec(
