@@ -23,7 +23,7 @@ from contract.wire.base import NEED_DATA, Codec, Reject, RejectReason
 MAX_LINE: Final = 120
 
 Ending = Literal["\r\n", "\n", "\r"]
-LineT = TypeVar("LineT", bound="Line")
+FrameT = TypeVar("FrameT")
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ def encode(line: Line) -> bytes:
     return (line.text + line.ending).encode("ascii")
 
 
-class LineCodec(Codec[LineT]):
+class LineCodec(Codec[FrameT]):
     """A codec whose subclass reads one line at a time.
 
     Attributes:
@@ -60,7 +60,7 @@ class LineCodec(Codec[LineT]):
         self._overlong = False
 
     @abstractmethod
-    def _parse(self, text: str, ending: Ending) -> LineT:
+    def _parse(self, text: str, ending: Ending) -> FrameT:
         """Read one line that is not empty.
 
         Raises:
@@ -73,7 +73,7 @@ class LineCodec(Codec[LineT]):
         self._overlong = False
         return super().close()
 
-    def _take(self) -> LineT | Reject | None:
+    def _take(self) -> FrameT | Reject | None:
         end, ending = self._find_end()
         if end < 0:
             if len(self._buffer) < MAX_LINE:
