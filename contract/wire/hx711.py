@@ -7,8 +7,9 @@ likewise, ``<i>`` with the line ``<SerialWeighingScale>``, ``<t>`` (tare) with n
 **Demo sketches** (HX711_ADC, bogde and others) print as they like, for example ``Load_cell output val:
 123.45``. What they print is found by a pattern with the groups ``value`` and, if it has one, ``unit``.
 
-A line has neither checksum nor head: ``3.45`` may be what is left of ``123.45``. So noise spoils its whole
-line, and a driver trusts no line whose beginning it has not seen. There is no word on stability either.
+A line has no checksum, and a bare number no head: ``3.45`` may be what is left of ``123.45``. So a number
+behind noise is refused, and a driver trusts no bare number whose beginning it has not seen. There is no
+word on stability either.
 """
 
 import re
@@ -68,7 +69,6 @@ class Hx711Codec(LineCodec[Frame]):
         FrameError: ``value`` when the pattern is none, or has no group ``value``.
     """
 
-    shows_beginning = False
     unprintable = re.compile(rb"[^\x20-\x7E\t]")
 
     def __init__(self, pattern: str = DEFAULT_PATTERN, factor_g: float = 1.0) -> None:
@@ -93,6 +93,8 @@ class Hx711Codec(LineCodec[Frame]):
         match = self._pattern.fullmatch(text)
         if match is None:
             raise FrameError("syntax", "the line is not what a weight looks like")
+        if self._torn and not match.start("value"):
+            raise FrameError("syntax", "noise may have taken the head of this number")
         number, unit = parse_number(match["value"]), match.groupdict().get("unit")
         if unit:
             weight_g = grams(number, _SPELLINGS.get(unit, unit))

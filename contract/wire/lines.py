@@ -6,8 +6,8 @@ so a device that sends nothing but CR is read one line late. A protocol says wha
 
 - a line is at most :data:`MAX_LINE` bytes; the rest of a longer one is refused up to its end, because
   the tail of a line must not be taken for a line;
-- bytes that are not printable are noise. What follows them is read as a line, unless the protocol's
-  lines show no beginning of their own (:attr:`LineCodec.shows_beginning`); then it is noise too;
+- bytes that are not printable are noise. What follows them is read as a line; a protocol whose lines
+  show no beginning of their own can see that this one has lost it (:attr:`LineCodec._torn`);
 - every decision depends on the bytes alone and never on how they were cut into chunks.
 """
 
@@ -47,17 +47,17 @@ class LineCodec(Codec[FrameT]):
     """A codec whose subclass reads one line at a time.
 
     Attributes:
-        shows_beginning: a line whose head was lost can be told from a whole one.
         unprintable: what is noise in a line.
+        _torn: the line in hand follows noise, so its beginning may be missing.
     """
 
     max_frame = MAX_LINE + 1
-    shows_beginning: ClassVar[bool] = True
     unprintable: ClassVar[re.Pattern[bytes]] = re.compile(rb"[^\x20-\x7E]")
 
     def __init__(self) -> None:
         super().__init__()
         self._overlong = False
+        self._torn = False
 
     @abstractmethod
     def _parse(self, text: str, ending: Ending) -> FrameT:
@@ -70,7 +70,7 @@ class LineCodec(Codec[FrameT]):
 
     def close(self) -> Reject | None:
         """The line closed: account for what is left in the buffer, and start anew."""
-        self._overlong = False
+        self._overlong = self._torn = False
         return super().close()
 
     def _take(self) -> FrameT | Reject | None:
@@ -89,16 +89,18 @@ class LineCodec(Codec[FrameT]):
         content = bytes(self._buffer[:end])
         noise = max((match.end() for match in self.unprintable.finditer(content)), default=0)
         if noise:
-            return self._skip(
-                noise if self.shows_beginning else size, "noise", "bytes that are not printable"
-            )
+            self._torn = True
+            return self._skip(noise, "noise", "bytes that are not printable")
         if not content:
+            self._torn = False
             return self._skip(size, "noise", "an empty line")
         try:
             line = self._parse(content.decode("ascii"), ending)
         except FrameError as error:
             reason: RejectReason = "value" if error.reason == "value" else "syntax"
             return self._skip(size, reason, error.detail)
+        finally:
+            self._torn = False
         self._cut(size)
         return line
 
