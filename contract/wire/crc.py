@@ -14,6 +14,27 @@ def crc16_genibus(payload: bytes) -> int:
     return crc_hqx(payload, 0xFFFF) ^ 0xFFFF
 
 
+def _crc16_reflected_table(polynomial: int) -> tuple[int, ...]:
+    table = []
+    for index in range(256):
+        crc = index
+        for _ in range(8):
+            crc = crc >> 1 ^ polynomial if crc & 1 else crc >> 1
+        table.append(crc)
+    return tuple(table)
+
+
+_CRC16_A001: Final = _crc16_reflected_table(0xA001)
+
+
+def crc16_modbus(payload: bytes) -> int:
+    """CRC-16/MODBUS: polynomial 8005 reflected, initial FFFF; check value 4B37; sent low byte first."""
+    crc = 0xFFFF
+    for byte in payload:
+        crc = crc >> 8 ^ _CRC16_A001[(crc ^ byte) & 0xFF]
+    return crc
+
+
 def _crc8_table(polynomial: int) -> bytes:
     table = bytearray(256)
     for index in range(256):

@@ -76,11 +76,14 @@ class HuntingCodec(Codec[FrameT]):
         """Say what begins at ``start`` of ``self._buffer``; at least one byte is there."""
 
     def close(self) -> Reject | None:
-        """The line closed: account for what :meth:`next_frame` left, and start anew."""
+        """The line closed: account for what :meth:`next_frame` left, and start anew.
+
+        The end of a frame that failed may look like the head of another one; its own failure is told.
+        """
         rest = len(self._buffer) - self._run
         left = super().close()
         failure, self._run, self._failure = self._failure, 0, NOISE
-        if left is None or rest:
+        if left is None or (rest and failure is NOISE):
             return left
         return Reject(failure.reason, left.raw, failure.detail)
 

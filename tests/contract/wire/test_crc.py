@@ -2,13 +2,14 @@
 
 import pytest
 
-from contract.wire.crc import crc8, crc16_genibus, sum8
+from contract.wire.crc import crc8, crc16_genibus, crc16_modbus, sum8
 
 NINE = b"123456789"
 
 
 def test_catalogue_check_values():
     assert crc16_genibus(NINE) == 0xD64E
+    assert crc16_modbus(NINE) == 0x4B37
     assert crc8(NINE) == 0xF4
     assert sum8(NINE) == 0xDD
 
