@@ -39,9 +39,8 @@ class LineCount(msgspec.Struct, frozen=True, kw_only=True):
         cumulative: totals since the device's last reset; else of one interval.
         since: begin of the interval as the device wrote it.
         until: its end, likewise.
-        from_ms: begin in ms since 1970, None when absent or not understood.
-        to_ms: end, likewise.
-        report: what tells this report from any other of the device; a repeat has the same.
+        to_ms: the end, or when a total was told, in ms since 1970; None when absent or not understood.
+        report: what tells this interval from any other of its line; a second delivery has the same.
         preference: of several figures for one line those with the highest count.
     """
 
@@ -51,7 +50,6 @@ class LineCount(msgspec.Struct, frozen=True, kw_only=True):
     cumulative: bool
     since: str | None = None
     until: str | None = None
-    from_ms: int | None = None
     to_ms: int | None = None
     report: str | None = None
     preference: int = 0

@@ -124,9 +124,8 @@ def _count(report: _Report, line: _Line, number: int, preference: int, *, totals
         cumulative=totals,
         since=None if totals or since is None else str(since),
         until=None if totals or until is None else str(until),
-        from_ms=None if totals else millis(since, zone),
-        to_ms=None if totals else millis(until, zone),
-        report=None if totals or until is None else f"{device}/{until}"[:200],
+        to_ms=millis(until, zone),
+        report=None if totals or until is None else f"{device}/{since}/{until}"[:200],
         preference=preference,
     )
 

@@ -4,7 +4,7 @@
 times, or a ``balance``, which is an occupancy. ``live_data`` shows where people are; its line crossings are
 the same people that the logics count, so they are signs of life and nothing else. ``connection_test`` is what
 the sensor's web page sends when asked to try the connection. Every package of an agent has a number:
-a repeated number is a repeated delivery, a missing one a lost package.
+a missing one is a lost package. A repeated delivery is recognised by logic and interval.
 
 Sources: two independent public implementations of the push format agree; the vendor's manual was not
 seen. Firmware 3 and 4 speak otherwise and are refused.
@@ -151,8 +151,6 @@ def _record(data: _Logics, logic: _Logic, record: _Record, fallback: str) -> lis
             what = "occupancy" if name == OCCUPANCY else "other"
             found.append(Word(what, f"{line}: {count.name} {count.value}"[:200]))
     if figures:
-        package = data.package_info
-        report = f"{package.agent_id}/{package.id}/{fallback}"
         interval = LineCount(
             line=line,
             entered=figures.get(True),
@@ -160,12 +158,18 @@ def _record(data: _Logics, logic: _Logic, record: _Record, fallback: str) -> lis
             cumulative=False,
             since=_text(record.since),
             until=_text(record.until),
-            from_ms=millis(record.since),
             to_ms=millis(record.until),
-            report=None if package.id is None else report[:200],
+            report=_report(data.package_info, record, fallback),
         )
         found.insert(0, interval)
     return found
+
+
+def _report(package: _Package, record: _Record, logic: str) -> str | None:
+    """Return what a second delivery shares; a package sent again may have another number."""
+    if record.since is not None and record.until is not None:
+        return f"{logic}/{record.since}/{record.until}"[:200]
+    return None if package.id is None else f"{logic}/{package.agent_id}/{package.id}"[:200]
 
 
 def _text(moment: str | float | None) -> str | None:

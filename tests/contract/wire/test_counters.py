@@ -65,9 +65,8 @@ def test_an_interval_of_a_logic():
         cumulative=False,
         since="2026-03-12T11:59:00Z",
         until="2026-03-12T12:00:00Z",
-        from_ms=NOON - 60_000,
         to_ms=NOON,
-        report="1000/41/logic-1",
+        report="logic-1/2026-03-12T11:59:00Z/2026-03-12T12:00:00Z",
     )
 
 
@@ -82,6 +81,19 @@ def test_logics_whose_names_meet_in_one_line_stay_two_reports():
     found = counts(xovis_json.parse_payload(dumped(logics(logic("Door 1"), logic("door_1", number=2)))))
     assert [item.line for item in found] == ["door-1", "door-1"]
     assert len({item.report for item in found}) == 2
+
+
+def test_a_package_sent_again_under_another_number_is_the_same_report():
+    numbers = [{"version": "5.0", "id": number} for number in (41, 42)]
+    found = [
+        counts(xovis_json.parse_payload(dumped(logics(logic(), package=number))))[0] for number in numbers
+    ]
+    assert found[0].report == found[1].report
+
+
+def test_without_an_interval_the_package_tells_reports_apart():
+    found = counts(xovis_json.parse_payload(dumped(logics(logic(since=None)))))
+    assert found[0].report == "logic-1/1000/41"
 
 
 def test_crossings_of_live_data_count_nobody():
@@ -142,7 +154,7 @@ def test_of_three_blocks_the_totals_count():
 
 @pytest.mark.parametrize(
     ("trigger_totals", "cumulative", "report_id"),
-    [(True, True, None), (False, False, "6537F28545220003/2024-05-30T20:11:32+08:00")],
+    [(True, True, None), (False, False, "6537F28545220003/None/2024-05-30T20:11:32+08:00")],
 )
 def test_what_a_trigger_means_is_a_choice(trigger_totals, cumulative, report_id):
     raw = report(
@@ -166,7 +178,7 @@ def test_intervals_have_times_in_all_spellings(start, end, zone):
     (item,) = milesight_json.parse_payload(
         report(line_periodic_data=[line(**{"in": 5, "out": 7})], time_info=times)
     )
-    assert (item.from_ms, item.to_ms, item.since, item.until) == (NOON - 60_000, NOON, start, end)
+    assert (item.to_ms, item.since, item.until) == (NOON, start, end)
 
 
 def test_occupancy_and_regions_are_statuses():
