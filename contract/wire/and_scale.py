@@ -20,11 +20,21 @@ Sources: manuals and captures quoted in public projects, see ``tests/golden/wire
 """
 
 import re
-from typing import Final, TypeAlias
+from typing import Final
 
 from contract.errors import FrameError
 from contract.wire.lines import Ending, LineCodec
-from contract.wire.weighing import Command, Fault, OutOfRange, Pieces, Said, Weight, grams, parse_number
+from contract.wire.weighing import (
+    Command,
+    Fault,
+    Frame,
+    OutOfRange,
+    Pieces,
+    Said,
+    Weight,
+    grams,
+    parse_number,
+)
 
 ACK: Final = "\x06"
 COMMANDS: Final = frozenset(
@@ -39,8 +49,6 @@ _INDICATOR: Final = re.compile(
 )
 _ABOUT: Final = re.compile(r"(PT|SN|TN|ID),(.*)")
 _ERROR: Final = re.compile(r"EC,(E[0-9]{2})")
-
-Frame: TypeAlias = Command | Weight | OutOfRange | Pieces | Fault | Said
 
 
 def request(command: str) -> bytes:

@@ -64,6 +64,8 @@ class Hx711Codec(LineCodec[Frame]):
     Args:
         pattern: what a weight looks like; it must match the whole line.
         factor_g: grams per unit of a value without a unit; negative where the cell hangs upside down.
+        mid_line: the line may have been opened inside a number, so a bare number that comes first is
+            refused.
 
     Raises:
         FrameError: ``value`` when the pattern is none, or has no group ``value``.
@@ -71,8 +73,11 @@ class Hx711Codec(LineCodec[Frame]):
 
     unprintable = re.compile(rb"[^\x20-\x7E\t]")
 
-    def __init__(self, pattern: str = DEFAULT_PATTERN, factor_g: float = 1.0) -> None:
+    def __init__(
+        self, pattern: str = DEFAULT_PATTERN, factor_g: float = 1.0, *, mid_line: bool = False
+    ) -> None:
         super().__init__()
+        self._torn = mid_line
         try:
             self._pattern = re.compile(pattern)
         except re.error as error:
@@ -94,7 +99,7 @@ class Hx711Codec(LineCodec[Frame]):
         if match is None:
             raise FrameError("syntax", "the line is not what a weight looks like")
         if self._torn and not match.start("value"):
-            raise FrameError("syntax", "noise may have taken the head of this number")
+            raise FrameError("syntax", "the head of this number may have been lost")
         number, unit = parse_number(match["value"]), match.groupdict().get("unit")
         if unit:
             weight_g = grams(number, _SPELLINGS.get(unit, unit))

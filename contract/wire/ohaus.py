@@ -16,11 +16,11 @@ is narrower. Sources: Ohaus manuals and captures quoted in public projects, see
 """
 
 import re
-from typing import Final, TypeAlias
+from typing import Final
 
 from contract.errors import FrameError
 from contract.wire.lines import Ending, LineCodec
-from contract.wire.weighing import Command, Fault, Said, Weight, grams, parse_number
+from contract.wire.weighing import Command, Fault, Frame, Said, Weight, grams, parse_number
 
 NARROWEST: Final = 8
 FULL_WIDTH: Final = 10
@@ -28,8 +28,6 @@ FULL_WIDTH: Final = 10
 _COMMAND: Final = re.compile(r"IP|P|SP|SLP|CP|LP|PM|PU|PV|PSN|T|Z|ON|OFF|[0-9]{1,4}P|[0-9]{1,2}M")
 _WEIGHT: Final = re.compile(r"([ +-]*[0-9][0-9.,]*) ([A-Za-z:%]{1,5}) *(\?)? *(NET|N|B/G|G|B)? *")
 _NET: Final = {"NET": True, "N": True, "B/G": False, "G": False, "B": False, None: None}
-
-Frame: TypeAlias = Command | Weight | Fault | Said
 
 
 def request(command: str) -> bytes:

@@ -23,7 +23,7 @@ def test_a_wrong_name_gets_the_nearest(wrong, hint):
 
 
 def test_a_hopeless_name_gets_them_all():
-    with pytest.raises(ConfigError, match=r"known are impinj_r700, .*terabee"):
+    with pytest.raises(ConfigError, match=r"known are .*impinj_r700, .*terabee"):
         driver("zzzzzz")
 
 
