@@ -20,7 +20,7 @@ import msgspec
 
 from contract.errors import FrameError
 from contract.wire.base import Reject
-from contract.wire.lines import Ending, Line, LineCodec
+from contract.wire.lines import MAX_LINE, Ending, Line, LineCodec
 from contract.wire.lines import encode as encode_line
 from contract.wire.weighing import MAX_GRAMS, Said, Weight, grams, parse_number
 
@@ -36,6 +36,9 @@ DEFAULT_PATTERN: Final = (
     r"(?P<value>[+-]?[0-9]+(?:[.,][0-9]+)?) *(?P<unit>g|kg|mg|lb|lbs|oz)?"
 )
 
+_REQUEST: Final = re.compile(rb"<[wtif]>")
+_REQUEST_HEAD: Final = re.compile(rb"<[wtif]?$")
+_ENDING: Final = re.compile(rb"[\r\n]")
 _SPELLINGS: Final = {"lbs": "lb"}
 
 
@@ -87,10 +90,22 @@ class Hx711Codec(LineCodec[Frame]):
         self._factor_g = Decimal(str(factor_g))
 
     def _take(self) -> Frame | Reject | None:
-        head = bytes(self._buffer[:3])
-        if head in REQUESTS:
-            return Request(self._cut(3))
-        return super()._take()
+        """Look for a request before the first line: it has no ending, so no line would ever free it."""
+        window = bytes(self._buffer[:MAX_LINE])
+        ending = _ENDING.search(window)
+        request = _REQUEST.search(window, 0, ending.start() if ending else MAX_LINE)
+        if request is None and (ending or len(window) < MAX_LINE):
+            return super()._take()
+        if request is None:
+            partial = _REQUEST_HEAD.search(window)
+            self._overlong = True
+            return self._skip(
+                partial.start() if partial else MAX_LINE, "length", f"a line has at most {MAX_LINE} bytes"
+            )
+        self._overlong = False
+        if request.start():
+            return self._skip(request.start(), "noise", "bytes before a request")
+        return Request(self._cut(request.end()))
 
     def _parse(self, text: str, ending: Ending) -> Frame:
         if text == IDENTITY:

@@ -33,9 +33,8 @@ numbers = st.integers(-999_999, 999_999).map(lambda hundredths: hundredths / 100
 
 def pieces(name):
     whole = st.sampled_from(LINES[name])
-    return st.lists(
-        st.one_of(whole, st.binary(max_size=20), whole.map(lambda line: line[3:])), max_size=10
-    ).map(b"".join)
+    dirt = st.one_of(st.binary(max_size=20), st.sampled_from([b"x" * 118, b"<", b"<w"]))
+    return st.lists(st.one_of(whole, dirt, whole.map(lambda line: line[3:])), max_size=10).map(b"".join)
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -166,6 +165,15 @@ def test_lines_that_are_refused(read_all, name, line, reason):
     (reject,) = read_all(CODECS[name](), line)
     assert (reject.reason, reject.raw) == (reason, line)
     assert reject.detail
+
+
+@pytest.mark.parametrize("noise", [b"\xff", b"1" * 119 + b"<", b"<w" * 70, b"12.3", b"\r"])
+def test_a_request_is_found_behind_noise_that_no_line_end_frees(noise):
+    codec = hx711.Hx711Codec()
+    codec.feed(noise + b"<w>")
+    found = list(iter(codec.next_frame, None))
+    assert found[-1] == hx711.Request(b"<w>")
+    assert all(isinstance(item, Reject) for item in found[:-1])
 
 
 def test_net_gross_and_address_are_told(read_all):
