@@ -50,6 +50,11 @@ class CountRead(msgspec.Struct, frozen=True, kw_only=True):
         line: counting line; counters with one line say "1".
         entered: people in, since power-on when ``cumulative``, else since the previous report.
         left: people out, likewise.
+        report: what tells this report from any other of its line; a second delivery has the same. None
+            where the device gives nothing to tell by.
+        told_at: the device's own time of a total, in ms, by which a late delivery is recognised.
+        preference: of several figures for one line those with the highest count, see
+            :mod:`edge.sensing.footfall`.
     """
 
     device: str
@@ -58,6 +63,9 @@ class CountRead(msgspec.Struct, frozen=True, kw_only=True):
     entered: int
     left: int
     cumulative: bool
+    report: str | None = None
+    told_at: int | None = None
+    preference: int = 0
 
 
 class StatusRead(msgspec.Struct, frozen=True, kw_only=True):

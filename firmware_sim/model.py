@@ -86,3 +86,19 @@ class MqttReaderTwin(ABC):
     @abstractmethod
     def publish(self, now: int) -> list[tuple[str, bytes]]:
         """Return the (topic, payload) pairs that are due."""
+
+
+class PublishingCounterTwin(ABC):
+    """A people counter that publishes over MQTT, or pushes over HTTP where the topic is a path."""
+
+    @abstractmethod
+    def cross(self, *, entered: int, left: int, now: int) -> None:
+        """People crossed the line."""
+
+    @abstractmethod
+    def publish(self, now: int) -> list[tuple[str, bytes]]:
+        """Return the (topic, payload) pairs that are due."""
+
+    @abstractmethod
+    def power_cycle(self, now: int) -> None:
+        """Lose everything that real power loss loses."""

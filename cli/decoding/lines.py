@@ -45,7 +45,7 @@ def tag(
     }
 
 
-def weight(weight_g: float, *, stable: bool) -> Line:
+def weight(weight_g: float, *, stable: bool | None) -> Line:
     """One reading of a scale."""
     return {"kind": "weight", "weight_g": weight_g, "stable": stable}
 

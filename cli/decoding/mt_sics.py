@@ -11,19 +11,22 @@ from contract.wire.base import Reject
 def decode_mt_sics(capture: bytes) -> Iterator[Line]:
     """Return what scale lines say."""
     for frame in drain(mt_sics.MtSicsCodec(), capture):
-        match frame:
-            case Reject():
-                yield reject(frame)
-            case mt_sics.Weight(command="S" | "SI" | "SIR", weight_g=weight_g, stable=stable):
-                yield weight(weight_g, stable=stable)
-            case mt_sics.Weight(text=text):
-                yield status("tare", text)
-            case mt_sics.OutOfRange(above=above):
-                yield status("overload" if above else "underload", frame.text)
-            case mt_sics.Fault(meaning=meaning):
-                yield status("error", meaning)
-            case _:
-                yield status(type(frame).__name__.lower(), frame.text)
+        yield reject(frame) if isinstance(frame, Reject) else read_mt_sics(frame)
+
+
+def read_mt_sics(frame: mt_sics.Line) -> Line:
+    """Return what one line says."""
+    match frame:
+        case mt_sics.Weight(command="S" | "SI" | "SIR", weight_g=weight_g, stable=stable):
+            return weight(weight_g, stable=stable)
+        case mt_sics.Weight(text=text):
+            return status("tare", text)
+        case mt_sics.OutOfRange(above=above):
+            return status("overload" if above else "underload", frame.text)
+        case mt_sics.Fault(meaning=meaning):
+            return status("error", meaning)
+        case _:
+            return status(type(frame).__name__.lower(), frame.text)
 
 
 PROTOCOLS: Final = {"mt_sics": decode_mt_sics}

@@ -27,17 +27,17 @@ def crc16_mercury(payload: bytes) -> int:
     return crc_hqx(body, crc_hqx(bytes(len(tail)), 0xFFFF)) ^ int.from_bytes(tail, "big")
 
 
-def _crc16_table(reflected_polynomial: int) -> tuple[int, ...]:
+def _crc16_reflected_table(polynomial: int) -> tuple[int, ...]:
     table = []
     for index in range(256):
         crc = index
         for _ in range(8):
-            crc = (crc >> 1) ^ (reflected_polynomial if crc & 1 else 0)
+            crc = crc >> 1 ^ polynomial if crc & 1 else crc >> 1
         table.append(crc)
     return tuple(table)
 
 
-_CRC16_8408: Final = _crc16_table(0x8408)
+_CRC16_8408: Final = _crc16_reflected_table(0x8408)
 
 
 def crc16_mcrf4xx(payload: bytes) -> int:
@@ -45,6 +45,17 @@ def crc16_mcrf4xx(payload: bytes) -> int:
     crc = 0xFFFF
     for byte in payload:
         crc = (crc >> 8) ^ _CRC16_8408[(crc ^ byte) & 0xFF]
+    return crc
+
+
+_CRC16_A001: Final = _crc16_reflected_table(0xA001)
+
+
+def crc16_modbus(payload: bytes) -> int:
+    """CRC-16/MODBUS: polynomial 8005 reflected, initial FFFF; check value 4B37; sent low byte first."""
+    crc = 0xFFFF
+    for byte in payload:
+        crc = crc >> 8 ^ _CRC16_A001[(crc ^ byte) & 0xFF]
     return crc
 
 

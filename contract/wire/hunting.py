@@ -87,7 +87,10 @@ class HuntingCodec(Codec[FrameT]):
         return any(self._is_whole(inner, limit) for inner in range(start + 1, limit))
 
     def close(self) -> Reject | None:
-        """The line closed: account for what :meth:`next_frame` left, and start anew."""
+        """The line closed: account for what :meth:`next_frame` left, and start anew.
+
+        The end of a frame that failed may look like the head of another one; its own failure is told.
+        """
         left = super().close()
         run, failure = self._run, self._failure
         self._run, self._failure = 0, NOISE

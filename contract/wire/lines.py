@@ -6,8 +6,8 @@ so a device that sends nothing but CR is read one line late. A protocol says wha
 
 - a line is at most :data:`MAX_LINE` bytes; the rest of a longer one is refused up to its end, because
   the tail of a line must not be taken for a line;
-- bytes that are not printable are noise. What follows them is read as a line, unless the protocol's
-  lines show no beginning of their own (:attr:`LineCodec.shows_beginning`); then it is noise too;
+- bytes that are not printable are noise. What follows them is read as a line; a protocol whose lines
+  show no beginning of their own can see that this one has lost it (:attr:`LineCodec._torn`);
 - every decision depends on the bytes alone and never on how they were cut into chunks.
 """
 
@@ -23,7 +23,7 @@ from contract.wire.base import NEED_DATA, Codec, Reject, RejectReason
 MAX_LINE: Final = 120
 
 Ending = Literal["\r\n", "\n", "\r"]
-LineT = TypeVar("LineT", bound="Line")
+FrameT = TypeVar("FrameT")
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,24 +43,24 @@ def encode(line: Line) -> bytes:
     return (line.text + line.ending).encode("ascii")
 
 
-class LineCodec(Codec[LineT]):
+class LineCodec(Codec[FrameT]):
     """A codec whose subclass reads one line at a time.
 
     Attributes:
-        shows_beginning: a line whose head was lost can be told from a whole one.
         unprintable: what is noise in a line.
+        _torn: the line in hand follows noise, so its beginning may be missing.
     """
 
     max_frame = MAX_LINE + 1
-    shows_beginning: ClassVar[bool] = True
     unprintable: ClassVar[re.Pattern[bytes]] = re.compile(rb"[^\x20-\x7E]")
 
     def __init__(self) -> None:
         super().__init__()
         self._overlong = False
+        self._torn = False
 
     @abstractmethod
-    def _parse(self, text: str, ending: Ending) -> LineT:
+    def _parse(self, text: str, ending: Ending) -> FrameT:
         """Read one line that is not empty.
 
         Raises:
@@ -70,10 +70,10 @@ class LineCodec(Codec[LineT]):
 
     def close(self) -> Reject | None:
         """The line closed: account for what is left in the buffer, and start anew."""
-        self._overlong = False
+        self._overlong = self._torn = False
         return super().close()
 
-    def _take(self) -> LineT | Reject | None:
+    def _take(self) -> FrameT | Reject | None:
         end, ending = self._find_end()
         if end < 0:
             if len(self._buffer) < MAX_LINE:
@@ -89,16 +89,18 @@ class LineCodec(Codec[LineT]):
         content = bytes(self._buffer[:end])
         noise = max((match.end() for match in self.unprintable.finditer(content)), default=0)
         if noise:
-            return self._skip(
-                noise if self.shows_beginning else size, "noise", "bytes that are not printable"
-            )
+            self._torn = True
+            return self._skip(noise, "noise", "bytes that are not printable")
         if not content:
+            self._torn = False
             return self._skip(size, "noise", "an empty line")
         try:
             line = self._parse(content.decode("ascii"), ending)
         except FrameError as error:
             reason: RejectReason = "value" if error.reason == "value" else "syntax"
             return self._skip(size, reason, error.detail)
+        finally:
+            self._torn = False
         self._cut(size)
         return line
 

@@ -6,7 +6,7 @@ their own and never weights. A scale that does not tell whether it is stable say
 
 import re
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeAlias
 
 from contract.errors import FrameError
 from contract.wire.lines import Line
@@ -71,6 +71,9 @@ class Said(Line, frozen=True, kw_only=True):
 
 class Command(Line, frozen=True, kw_only=True):
     """Host to scale."""
+
+
+Frame: TypeAlias = Command | Weight | OutOfRange | Pieces | Fault | Said
 
 
 def parse_number(text: str) -> Decimal:

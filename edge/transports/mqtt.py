@@ -2,7 +2,9 @@
 
 The session is clean, so what a device publishes while the agent is away is blind time, like bytes on a
 line that nobody reads; and QoS 0, as within one TCP connection QoS 1 would add an acknowledgement to
-every report and save none. Topic filters may use ``+`` and ``#``; devices may share one.
+every report and save none. A retained message says what was and not what happens: a crossing that a
+counter published yesterday must not count today, so it is not handed over. Topic filters may use ``+`` and
+``#``; devices may share one.
 """
 
 import asyncio
@@ -125,6 +127,8 @@ def _deliver(
     devices: list[str], on_payload: Callable[[str, bytes, str], None]
 ) -> Callable[[Client, object, MQTTMessage], None]:
     def deliver(client: Client, userdata: object, message: MQTTMessage) -> None:
+        if message.retain:
+            return
         for device in devices:
             on_payload(device, bytes(message.payload), message.topic)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.wire.crc import crc8, crc16_genibus, crc16_mcrf4xx, crc16_mercury, sum8
+from contract.wire.crc import crc8, crc16_genibus, crc16_mcrf4xx, crc16_mercury, crc16_modbus, sum8
 
 NINE = b"123456789"
 
@@ -15,6 +15,7 @@ def test_catalogue_check_values():
     assert crc16_genibus(NINE) == 0xD64E
     assert crc16_mercury(NINE) == 0xA69D
     assert crc16_mcrf4xx(NINE) == 0x6F91
+    assert crc16_modbus(NINE) == 0x4B37
     assert crc8(NINE) == 0xF4
     assert sum8(NINE) == 0xDD
 

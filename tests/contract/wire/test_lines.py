@@ -23,7 +23,10 @@ class AnyLine(LineCodec[Line]):
 
 
 class Headless(AnyLine):
-    shows_beginning = False
+    """Takes no line that follows noise."""
+
+    def _parse(self, text, ending):
+        return super()._parse("no" if self._torn else text, ending)
 
 
 class Tabbed(AnyLine):
@@ -83,9 +86,18 @@ def test_a_reopened_line_starts_anew(read_all):
     assert read_all(codec, b"whole\r\n") == [Line(text="whole")]
 
 
-def test_what_follows_noise_is_a_line_only_where_a_line_shows_its_beginning(read_all):
-    assert read_all(AnyLine(), b"12\xff3.45\r\n")[1] == Line(text="3.45")
-    assert [item.reason for item in read_all(Headless(), b"12\xff3.45\r\n")] == ["noise"]
+def test_a_protocol_can_see_that_a_line_follows_noise(read_all):
+    data = b"12\xff3.45\r\n6.78\r\n\xff\r\n9\r\n"
+    assert read_all(AnyLine(), data)[1] == Line(text="3.45")
+    found = read_all(Headless(), data)
+    assert [item.raw if isinstance(item, Reject) else item.text for item in found] == [
+        b"12\xff",
+        b"3.45\r\n",
+        "6.78",
+        b"\xff",
+        b"\r\n",
+        "9",
+    ]
 
 
 def test_a_line_that_a_protocol_refuses_is_a_syntax_reject(read_all):

@@ -65,6 +65,21 @@ def test_readers_that_share_a_topic_all_get_its_payloads(nats_server, line):
     ]
 
 
+def test_a_retained_message_is_old_and_not_handed_over(nats_server, line):
+    make, wait = line
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", nats_server.mqtt_port)
+    client.loop_start()
+    client.publish("roode/text_sensor/x/state", b"Entry", qos=1, retain=True).wait_for_publish(10)
+    make(nats_server.mqtt_port, {"door": "roode/#"}).start()
+    assert wait(1) == [("open", "door")]
+    client.publish("roode/text_sensor/x/state", b"Exit", qos=1, retain=True).wait_for_publish(10)
+    found = wait(2)[1:]
+    client.disconnect()
+    client.loop_stop()
+    assert found == [("payload", "door", b"Exit", "roode/text_sensor/x/state")]
+
+
 def test_a_refused_topic_is_a_closed_line_and_the_others_are_open(line):
     make, wait = line
     refusing = make(1, {"a": "readers/a", "b": "readers/b"})

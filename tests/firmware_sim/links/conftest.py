@@ -7,7 +7,7 @@ from edge.drivers import driver
 from edge.model import CountRead, TagRead, WeightRead
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def host():
     """Return a driver by name with settings as configuration gives them."""
 

@@ -1,0 +1,139 @@
+"""Milesight people counters with a network port: JSON over MQTT or HTTP.
+
+VS125, VS133-P and VS135-P report per counting line, in blocks that an installer switches on one by one:
+
+==================== ========================================================= ==========
+block                what it says                                              preference
+==================== ========================================================= ==========
+line_total_data      ``in_counted``, ``out_counted`` since the counter's reset  2
+line_trigger_data    ``in``, ``out`` at a crossing                              1
+line_periodic_data   ``in``, ``out`` of the interval in ``time_info``           0
+==================== ========================================================= ==========
+
+They count the same people, so of one payload only the block with the highest preference is taken. Whether
+the figures of line_trigger_data are totals is **not certain**: a vendor-style test payload has 27 and 27 in
+them, a bus operator describes them as 0 or 1 per crossing. They are taken for totals here; ``trigger_totals``
+says otherwise. VS121-P reports occupancy only. Regions, dwell times and alarms are statuses.
+
+Sources: payloads captured or tested in public projects, see ``tests/golden/payloads``.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from contract.errors import FrameError
+from contract.wire.base import Reject
+from contract.wire.counting import Frame, LineCount, Word, load, millis, refuse, whole
+
+TOTAL, TRIGGER, PERIODIC = 2, 1, 0
+STATUS_BLOCKS: Final = (
+    "region_trigger_data",
+    "region_count_data",
+    "region_periodic_data",
+    "region_data",
+    "dwell_time_data",
+    "alarm_data",
+)
+OCCUPANCY: Final = ("current_total", "max_counted", "Max_counted", "current_counted", "occupancy")
+
+
+class _Figures(msgspec.Struct, frozen=True):
+    entered: int | float | None = msgspec.field(default=None, name="in")
+    left: int | float | None = msgspec.field(default=None, name="out")
+    in_counted: int | float | None = None
+    out_counted: int | float | None = None
+
+
+class _Line(msgspec.Struct, frozen=True):
+    total: _Figures
+    line: int | None = None
+
+
+class _Device(msgspec.Struct, frozen=True):
+    device_sn: str | None = None
+    device_mac: str | None = None
+
+
+class _Time(msgspec.Struct, frozen=True):
+    time: str | int | float | None = None
+    start_time: str | int | float | None = None
+    end_time: str | int | float | None = None
+    time_zone: str | None = None
+    timezone: str | None = None
+
+
+class _Report(msgspec.Struct, frozen=True):
+    device_info: _Device
+    time_info: _Time = _Time()
+    line_total_data: tuple[_Line, ...] | None = None
+    line_trigger_data: tuple[_Line, ...] | None = None
+    line_periodic_data: tuple[_Line, ...] | None = None
+
+
+def parse_payload(payload: bytes, *, trigger_totals: bool = True) -> list[Frame | Reject]:
+    """Return what one payload says, in order.
+
+    Args:
+        payload: one JSON object.
+        trigger_totals: line_trigger_data carries totals; else how many crossed at this moment.
+    """
+    try:
+        value = load(payload)
+        report = msgspec.convert(value, _Report)
+        found = [*_counts(report, trigger_totals=trigger_totals), *_statuses(value)]
+    except (msgspec.ValidationError, RecursionError) as error:
+        return [refuse(payload, FrameError("value", str(error)))]
+    except FrameError as error:
+        return [refuse(payload, error)]
+    return [*found] if found else [Word("alive", "no lines and no regions")]
+
+
+def _counts(report: _Report, *, trigger_totals: bool) -> list[Frame]:
+    if report.line_total_data:
+        return [
+            _count(report, line, number, TOTAL, totals=True)
+            for number, line in _numbered(report.line_total_data)
+        ]
+    if report.line_trigger_data:
+        return [
+            _count(report, line, number, TRIGGER, totals=trigger_totals)
+            for number, line in _numbered(report.line_trigger_data)
+        ]
+    return [
+        _count(report, line, number, PERIODIC, totals=False)
+        for number, line in _numbered(report.line_periodic_data or ())
+    ]
+
+
+def _numbered(lines: tuple[_Line, ...]) -> list[tuple[int, _Line]]:
+    return [(at if line.line is None else line.line, line) for at, line in enumerate(lines, 1)]
+
+
+def _count(report: _Report, line: _Line, number: int, preference: int, *, totals: bool) -> LineCount:
+    figures, times = line.total, report.time_info
+    entered = figures.in_counted if figures.in_counted is not None else figures.entered
+    left = figures.out_counted if figures.out_counted is not None else figures.left
+    since, until = (None, times.time) if preference == TRIGGER else (times.start_time, times.end_time)
+    zone = times.time_zone or times.timezone
+    device = report.device_info.device_sn or report.device_info.device_mac or ""
+    return LineCount(
+        line=str(number),
+        entered=whole(entered, f"in of line {number}"),
+        left=whole(left, f"out of line {number}"),
+        cumulative=totals,
+        since=None if totals or since is None else str(since),
+        until=None if totals or until is None else str(until),
+        to_ms=millis(until, zone),
+        report=None if totals or until is None else f"{device}/{since}/{until}"[:200],
+        preference=preference,
+    )
+
+
+def _statuses(value: dict[str, Any]) -> list[Frame]:
+    found: list[Frame] = [Word(block) for block in STATUS_BLOCKS if value.get(block)]
+    people = {key.lower(): value[key] for key in OCCUPANCY if key in value}
+    if people:
+        detail = ", ".join(f"{key} {figure}" for key, figure in people.items())
+        found.append(Word("occupancy", detail[:200]))
+    return found
