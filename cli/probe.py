@@ -84,7 +84,7 @@ def _translated(name: str) -> Any:
 def converse(port: serial.Serial, driver: Driver, seconds: float) -> tuple[int, int]:
     """Let a driver talk on an open port; return how many bytes came and how many reads they made.
 
-    Ends at the first read.
+    Ends with the first bytes that make a read.
 
     Raises:
         LinkError: the port went away.
@@ -123,13 +123,17 @@ def probe(name: str, note: Note = lambda _: None) -> Answer:
             found = fits(sample)
             if found and found[0].refused <= len(sample) / 4:
                 return Answer(found[0].name, rate, tuple(fit.name for fit in found[1:]), heard)
+            answered: list[tuple[int, str]] = []
             for spec in family:
                 note(f"{name} at {rate}, as {spec.name}")
                 driver = spec.build("candidate", without_region(spec))
                 came, understood = converse(port, driver, ANSWER_S)
                 heard += came
                 if understood:
-                    return Answer(spec.name, rate, (), heard)
+                    answered.append((-understood, spec.name))
+            if answered:
+                best, *others = [name for _, name in sorted(answered)]
+                return Answer(best, rate, tuple(others), heard)
     return Answer(None, "", (), heard)
 
 

@@ -105,6 +105,8 @@ def encode(frame: Frame) -> bytes:
 class ModbusRtuCodec(HuntingCodec[Frame]):
     """Both directions of the line."""
 
+    check_bits = 16
+
     def _judge(self, start: int) -> Found[Frame] | Failed | Pending:
         sizes = self._sizes(start)
         if isinstance(sizes, Failed | Pending):
