@@ -317,6 +317,8 @@ class ChafonCodec(HuntingCodec[Frame]):
             answer is taken for one, else for a request.
     """
 
+    check_bits = 16
+
     def __init__(self, model: Model, hears: Literal["reader", "host", "both"] = "both") -> None:
         super().__init__()
         self._has_antennas = model == "288"

@@ -313,6 +313,8 @@ class M6eCodec(HuntingCodec[Frame]):
             command when its CRC fits as one (two bytes earlier than a reply's).
     """
 
+    check_bits = 16
+
     def __init__(self, hears: Literal["module", "host", "both"] = "both") -> None:
         super().__init__()
         shapes = {"host": (COMMAND_OVERHEAD,), "module": (REPLY_OVERHEAD,)}

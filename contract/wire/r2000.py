@@ -319,6 +319,8 @@ class R2000Codec(HuntingCodec[Frame]):
             answer is taken for one, else for a command.
     """
 
+    check_bits = 8
+
     def __init__(self, hears: Literal["reader", "host", "both"] = "both") -> None:
         super().__init__()
         self._hears = hears
