@@ -349,8 +349,16 @@ class ChafonCodec(HuntingCodec[Frame]):
         crc = crc16_mcrf4xx(raw[:-2])
         if crc != int.from_bytes(raw[-2:], "little"):
             says = raw[:-3:-1].hex().upper()
-            return Failed("checksum", f"the CRC is {crc:04X}, the frame says {says}", candidate=True)
+            failure = Failed("checksum", f"the CRC is {crc:04X}, the frame says {says}", candidate=True)
+            is_list = is_reply and raw[2] == INVENTORY and raw[3] in TAG_LIST_STATUSES
+            return self._spoiled(start, start + length + 1, failure) if is_list else failure
         return Found(self._decode(raw) if is_reply else Request(raw[2], raw[3:-2], raw[1]), len(raw))
+
+    def _begins(self, start: int) -> bool | None:
+        head = bytes(self._buffer[start : start + 4])
+        if len(head) < 4:
+            return None
+        return head[0] >= MIN_REPLY and head[1] != ANY_ADDRESS and self._fits_reply(head)
 
     def _fits_reply(self, raw: bytes) -> bool:
         """Say whether command, status and length of a reply go together."""

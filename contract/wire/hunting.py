@@ -9,6 +9,9 @@ moves that position, collects what fits nothing and accounts for every byte:
   plausible head begins, or at :data:`RUN_BYTES`. It takes the reason of the first failure in it;
 - a candidate whose length nothing vouches for gives way to a whole valid frame inside it
   (:meth:`HuntingCodec._hides_frame`), so a wrong length never holds back the frames behind it;
+- a frame whose inner lengths agree but whose check fails was changed, not cut, when the next frame begins
+  where it ends: it is skipped whole (:meth:`HuntingCodec._spoiled`), so nothing in its data, such as an EPC
+  that looks like a frame, is taken for one;
 - every decision depends on the bytes alone and never on how they were cut into chunks. Waiting only
   delays a decision.
 
@@ -41,11 +44,13 @@ class Failed(NamedTuple):
 
     Attributes:
         candidate: the head was plausible, so a run of skipped bytes ends before it.
+        size: how many bytes are given up; more than one only of a candidate.
     """
 
     reason: RejectReason
     detail: str = ""
     candidate: bool = False
+    size: int = 1
 
 
 class Pending(NamedTuple):
@@ -53,9 +58,11 @@ class Pending(NamedTuple):
 
     Attributes:
         candidate: the head is there and plausible, the rest of the frame is awaited.
+        failure: what it is when no more bytes come, None for a truncated frame.
     """
 
     candidate: bool
+    failure: Failed | None = None
 
 
 NOISE: Final = Failed("noise", "bytes that begin no frame")
@@ -72,6 +79,7 @@ class HuntingCodec(Codec[FrameT]):
         super().__init__()
         self._run = 0
         self._failure = NOISE
+        self._undecided: Failed | None = None
 
     @abstractmethod
     def _judge(self, start: int) -> Found[FrameT] | Failed | Pending:
@@ -86,19 +94,31 @@ class HuntingCodec(Codec[FrameT]):
         limit = min(end - 1, len(self._buffer))
         return any(self._is_whole(inner, limit) for inner in range(start + 1, limit))
 
+    def _begins(self, start: int) -> bool | None:  # noqa: ARG002 - protocols that trust no length
+        """Say whether a frame may begin at ``start``, by its head alone; None before enough bytes came."""
+        return False
+
+    def _spoiled(self, start: int, end: int, failure: Failed) -> Failed | Pending:
+        """Return what a frame is whose inner lengths agree, but whose check fails."""
+        begins = self._begins(end)
+        if begins is None:
+            return Pending(candidate=True, failure=failure)
+        return failure._replace(size=end - start) if begins else failure
+
     def close(self) -> Reject | None:
         """The line closed: account for what :meth:`next_frame` left, and start anew.
 
         The end of a frame that failed may look like the head of another one; its own failure is told.
         """
         left = super().close()
-        run, failure = self._run, self._failure
-        self._run, self._failure = 0, NOISE
-        if left is None or not run:
+        failure = self._failure if self._run else self._undecided
+        self._run, self._failure, self._undecided = 0, NOISE, None
+        if left is None or failure is None:
             return left
         return Reject(failure.reason, left.raw, failure.detail)
 
     def _take(self) -> FrameT | Reject | None:
+        self._undecided = None
         while self._run < len(self._buffer):
             verdict = self._judge(self._run)
             if isinstance(verdict, Found):
@@ -110,7 +130,10 @@ class HuntingCodec(Codec[FrameT]):
             if verdict.candidate and self._run:
                 return self._end_run()
             if isinstance(verdict, Pending):
+                self._undecided = verdict.failure
                 return NEED_DATA
+            if verdict.size > 1:
+                return self._skip(verdict.size, verdict.reason, verdict.detail)
             if self._failure is NOISE:
                 self._failure = verdict
             self._run += 1

@@ -198,7 +198,8 @@ class M100Codec(HuntingCodec[Frame]):
             return Failed("length", "another whole frame lies inside the announced length", candidate=True)
         if len(self._buffer) < end:
             return PARTIAL_FRAME
-        return self._read(start, end)
+        judged = self._read(start, end)
+        return self._spoiled(start, end, judged) if is_tag and isinstance(judged, Failed) else judged
 
     def _measure(self, start: int) -> int | Failed | Pending:
         """Return the size of the candidate frame at ``start``, or why there is none."""
@@ -245,6 +246,12 @@ class M100Codec(HuntingCodec[Frame]):
             return Found(ErrorReply(parameter[0], parameter[1:], dialect), len(raw))
         shape = (Command, Response, Notification)[kind]
         return Found(shape(code, parameter, dialect), len(raw))
+
+    def _begins(self, start: int) -> bool | None:
+        head = self._buffer[start : start + 2]
+        if not head or head[0] not in DIALECT_OF:
+            return False if head else None
+        return None if len(head) < 2 else head[1] <= TYPE_NOTIFICATION
 
     def _is_whole(self, start: int, limit: int) -> bool:
         if self._buffer[start] not in DIALECT_OF:

@@ -339,7 +339,10 @@ class M6eCodec(HuntingCodec[Frame]):
             return PARTIAL_FRAME
         if trusted:
             end = start + length + REPLY_OVERHEAD
-            return self._read(start, end) if len(buffer) >= end else PARTIAL_FRAME
+            if len(buffer) < end:
+                return PARTIAL_FRAME
+            verdict = self._read(start, end)
+            return verdict if isinstance(verdict, Found) else self._spoiled(start, end, verdict)
         for overhead in self._overheads:
             end = start + length + overhead
             if self._hides_frame(start, end):
@@ -383,6 +386,12 @@ class M6eCodec(HuntingCodec[Frame]):
                         return Found(report, len(raw))
                     return Failed("checksum", "the tag's own CRC does not fit its PC and EPC", candidate=True)
         return Found(Reply(raw[2], status, raw[5:-2]), len(raw))
+
+    def _begins(self, start: int) -> bool | None:
+        head = self._buffer[start : start + 3]
+        if not head or head[0] != HEAD:
+            return False if head else None
+        return None if len(head) < 3 else head[1] <= MAX_DATA and head[2] in KNOWN_OPCODES
 
     def _is_whole(self, start: int, limit: int) -> bool:
         buffer = self._buffer

@@ -330,11 +330,13 @@ class R2000Codec(HuntingCodec[Frame]):
         if not isinstance(verdict, int):
             return verdict
         end = start + verdict
-        if not self._is_tag(start) and self._hides_frame(start, end):
+        is_tag = self._is_tag(start)
+        if not is_tag and self._hides_frame(start, end):
             return Failed("length", "another whole frame lies inside the announced length", candidate=True)
         if len(self._buffer) < end:
             return PARTIAL_FRAME
-        return self._read(start, end)
+        judged = self._read(start, end)
+        return self._spoiled(start, end, judged) if is_tag and isinstance(judged, Failed) else judged
 
     def _measure(self, start: int) -> int | Failed | Pending:
         """Return the size of the candidate frame at ``start``, or why there is none."""
@@ -418,6 +420,12 @@ class R2000Codec(HuntingCodec[Frame]):
             if reply.result is None or reply.result in ERROR_NAMES:
                 return reply
         return Command(code, data, address) if self._fits_command(code, len(data)) else None
+
+    def _begins(self, start: int) -> bool | None:
+        head = self._buffer[start : start + 4]
+        if not head or head[0] != HEAD:
+            return False if head else None
+        return None if len(head) < 4 else 3 <= head[1] <= MAX_LENGTH and head[3] in KNOWN_COMMANDS
 
     def _is_whole(self, start: int, limit: int) -> bool:
         if self._buffer[start] != HEAD:

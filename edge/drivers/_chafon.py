@@ -32,11 +32,18 @@ AFTER_FAULT_MS = 200
 
 
 class ChafonDriver(LadderDriver[chafon.Frame]):
-    """Host side of one reader."""
+    """Host side of one reader.
+
+    Attributes:
+        model: layout of its inventories.
+        others: reader type → driver of readers with another layout, which are not set up.
+        scan_time_ms: the longest inventory.
+    """
 
     rungs = ("version", OUTPUTS, "region", "power")
     max_power_dbm = 30
     model: ClassVar[chafon.Model]
+    others: ClassVar[dict[int, str]]
     scan_time_ms: int
 
     def __init__(
@@ -135,6 +142,9 @@ class ChafonDriver(LadderDriver[chafon.Frame]):
                 return [self._answered(now, f"was refused: {_fault(reply.status)}")]
             return [self._status("error", now, f"{self._rung}: {_fault(reply.status)}")]
         about = chafon.information(reply)
+        if about is not None and about.type_code in self.others:
+            detail = f"the reader is a {about.text}; its driver is {self.others[about.type_code]}"
+            return [self._unknown(chafon.encode(reply), now, detail)]
         if awaited:
             return [*self._inputs(reply, now), self._answered(now)]
         return [*self._inputs(reply, now), self._alive(now, "" if about is None else about.text)]

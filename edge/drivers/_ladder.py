@@ -105,6 +105,7 @@ class LadderDriver(StreamDriver[FrameT]):
         """Begin the ladder at its foot."""
         self._plan = list(self.rungs)
         self._outputs_due = dict(self._outputs)
+        self._asked: tuple[int, bool] | None = None
         self._region_stands = False
         self._started = False
         self._heard = now
@@ -136,6 +137,8 @@ class LadderDriver(StreamDriver[FrameT]):
         while command is None:
             self._finish(now)
             command = self._command(self._rung)
+        if self._rung == OUTPUTS:
+            self._asked = next(iter(self._outputs_due.items()), None)
         self._tries += 1
         self._next_send = now + self._pause_ms()
         return command
@@ -179,8 +182,10 @@ class LadderDriver(StreamDriver[FrameT]):
         self._send_at(now)
         if not self._plan:
             return
-        if self._plan[0] == OUTPUTS and self._outputs_due:
-            del self._outputs_due[next(iter(self._outputs_due))]
+        if self._plan[0] == OUTPUTS:
+            if self._asked is not None and self._outputs_due.get(self._asked[0]) == self._asked[1]:
+                del self._outputs_due[self._asked[0]]
+            self._asked = None
             if self._outputs_due:
                 return
         if self._plan.pop(0) == REGION:

@@ -41,6 +41,7 @@ class Chafon18Driver(ChafonDriver):
     """Host side of one reader."""
 
     model = "18"
+    others = {0x0C: "chafon288", 0x20: "chafon288"}  # noqa: RUF012 - read only
     regions = tuple(chafon.BANDS["18"])
 
     def __init__(self, device: str, settings: Chafon18Settings) -> None:

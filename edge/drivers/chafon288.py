@@ -53,6 +53,7 @@ class Chafon288Driver(ChafonDriver):
     """Host side of one reader."""
 
     model = "288"
+    others = {0x09: "chafon18"}  # noqa: RUF012 - read only
     regions = tuple(chafon.BANDS["288"])
     ports = 8
     output_ports = (1, 2)

@@ -34,6 +34,8 @@ AWAITED = {
 }
 SENT = frozenset(AWAITED.values()) | {m6e.VERSION, m6e.GET_INPUTS}
 STOPPED = b"\x02"
+NOT_READING = range(0x0100, 0x0200)
+"""Complaints about a command: a module that is asked to stop and does not read may answer with one."""
 
 
 class M6eSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,6 +169,8 @@ class M6eDriver(LadderDriver[m6e.Frame]):
     def _take_answer(self, reply: m6e.Reply, now: int) -> list[Read]:
         rung = self._rung
         if reply.opcode == AWAITED.get(rung):
+            if rung == "stop" and reply.status in NOT_READING:
+                return [self._answered(now)]
             if reply.status != m6e.SUCCESS:
                 if rung == "inventory":
                     self._climb(now)

@@ -165,6 +165,15 @@ def test_two_flips_that_keep_the_sum_are_found_by_the_tag_crc(read_all):
     assert "tag's own CRC" in reject.detail
 
 
+@pytest.mark.parametrize("at", [5, 21, 22, 23])
+def test_a_spoiled_report_does_not_set_the_frame_in_its_epc_free(read_all, at):
+    epc = NO_TAG + bytes(4)
+    spoiled = bytearray(m100.encode(m100.TagNotification(-60, m100.pc_word(epc), epc)))
+    spoiled[at] ^= 0x5A
+    reject, behind = read_all(m100.M100Codec(), bytes(spoiled) + TAG)
+    assert (reject.raw, m100.encode(behind)) == (bytes(spoiled), TAG)
+
+
 def test_a_reconnect_forgets_the_half_frame(read_all):
     codec = m100.M100Codec()
     codec.feed(TAG[:11])

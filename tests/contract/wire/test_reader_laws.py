@@ -258,22 +258,49 @@ def test_a_lost_byte_costs_one_frame_at_most(read_all, frames_of, name):
         assert frames_of(read_all(family.codec(), data)) == [tags[0], tags[2], tags[3]]
 
 
-@each_family
-def test_an_epc_may_be_a_whole_frame(read_all, name):
+def tag_around_a_frame(name, random):
+    """Return a tag whose EPC is a whole frame of its own protocol, and that frame."""
     inner = {
         "m": bytes.fromhex("FF0022040084E0"),
         "r": bytes.fromhex("A004018922B0"),
         "c": bytes.fromhex("050001FBF23D"),
     }[name[0]]
-    epc = inner + inner[:6] + bytes(14 - len(inner) - 6)
-    family = FAMILIES[name]
-    tag = random_tag(name, Random(1))
+    epc = inner + bytes(14 - len(inner))
+    tag = random_tag(name, random)
     if name[0] == "m":
         record = msgspec.structs.replace(tag.tags[0], epc=epc, pc=pc_of(epc), epc_bits=8 * (len(epc) + 4))
-        tag = m6e.streamed_tag(msgspec.structs.replace(record, embedded=inner, embedded_bits=56))
-    elif name[0] == "r":
-        tag = msgspec.structs.replace(tag, epc=epc, pc=pc_of(epc))
-    else:
-        tag = msgspec.structs.replace(tag, tags=(msgspec.structs.replace(tag.tags[0], epc=epc),))
-    raw = family.encode(tag)
-    assert read_all(family.codec(), *[bytes([byte]) for byte in raw]) == [tag]
+        return m6e.streamed_tag(msgspec.structs.replace(record, embedded=inner, embedded_bits=56))
+    if name[0] == "r":
+        return msgspec.structs.replace(tag, epc=epc, pc=pc_of(epc))
+    return msgspec.structs.replace(tag, tags=(msgspec.structs.replace(tag.tags[0], epc=epc),))
+
+
+@each_family
+def test_an_epc_may_be_a_whole_frame(read_all, name):
+    tag = tag_around_a_frame(name, Random(1))
+    raw = FAMILIES[name].encode(tag)
+    assert read_all(FAMILIES[name].codec(), *[bytes([byte]) for byte in raw]) == [tag]
+
+
+@each_family
+def test_a_spoiled_tag_does_not_set_the_frame_in_its_epc_free(read_all, frames_of, name):
+    family, random = FAMILIES[name], Random(2)
+    raw = family.encode(tag_around_a_frame(name, random))
+    behind = random_tag(name, random)
+    spoiled = bytearray(raw)
+    spoiled[-1] ^= 0x5A
+    found = read_all(family.codec(), bytes(spoiled) + family.encode(behind))
+    assert [(item.reason, item.raw) for item in found[:1]] == [("checksum", bytes(spoiled))]
+    assert found[1:] == [behind]
+    (reject,) = read_all(family.codec(), bytes(spoiled))
+    assert (reject.reason, reject.raw) == ("checksum", bytes(spoiled))
+
+
+@each_family
+def test_a_tag_cut_short_gives_the_next_one_free(read_all, frames_of, name):
+    family, random = FAMILIES[name], Random(3)
+    first, second, third = (random_tag(name, random) for _ in range(3))
+    raw = family.encode(first)
+    for size in range(1, len(raw)):
+        data = raw[:size] + family.encode(second) + family.encode(third)
+        assert frames_of(read_all(family.codec(), data)) == [second, third]

@@ -42,7 +42,7 @@ def r2000_ok(code):
 
 
 def chafon_ok(code):
-    data = {0x21: bytes.fromhex("00160C034E001E0A01000000"), 0x47: b"\x01"}.get(code, b"")
+    data = {0x21: bytes.fromhex("001616034E001E0A01000000"), 0x47: b"\x01"}.get(code, b"")
     return chafon.encode(chafon.Reply(code, 0, data))
 
 
@@ -421,3 +421,38 @@ def test_another_readers_frames_on_a_shared_line_are_not_taken(build, name):
 )
 def test_a_tag_without_epc_is_refused(build, name, raw):
     assert build(name, region="us").receive(raw, 1_000)[-1].reason == "value"
+
+
+@pytest.mark.parametrize(
+    ("name", "type_code", "other"), [("chafon18", 0x0C, "chafon288"), ("chafon288", 0x09, "chafon18")]
+)
+def test_chafon_does_not_set_up_a_reader_of_the_other_layout(build, name, type_code, other):
+    host, sent = build(name, region="us"), READERS[name][0]
+    information = bytes([0, 22, type_code]) + bytes.fromhex("034E001E0A")
+    for now in range(1_000, 5_000, 50):
+        for command in sent(host.poll(now)):
+            assert command[0] == 0x21
+            (read,) = host.receive(chafon.encode(chafon.Reply(0x21, 0, information)), now)
+            assert (read.reason, read.detail.endswith(f"its driver is {other}")) == ("unknown", True)
+
+
+def test_m6e_that_does_not_read_and_says_so_is_stopped_too(build):
+    host = build("m6e", region="eu")
+    host.poll(1_000)
+    host.receive(m6e.encode(m6e.Reply(0x2F, 0x0105)), 1_010)
+    assert m6e_sent(host.poll(1_050))[0][0] == 0x97
+
+
+@pytest.mark.parametrize(("name", "port", "code"), [("m6e", 2, 0x96), ("r2000", 3, 0x61)])
+def test_an_output_that_is_switched_back_while_asked_is_asked_again(build, name, port, code):
+    sent, ok, _, _, _ = READERS[name]
+    host = build(name)
+    host.receive(ok(sent(host.poll(1_000))[0][0]), 1_000)
+    host.act(SetOutput(port=port, on=True), 1_100)
+    assert sent(host.poll(1_100))[0][1][-1] == 1
+    host.act(SetOutput(port=port, on=False), 1_110)
+    host.receive(ok(code), 1_120)
+    ((again, data),) = sent(host.poll(1_150))
+    assert (again, data[-1]) == (code, 0)
+    host.receive(ok(code), 1_160)
+    assert sent(host.poll(1_200))[0][0] == IDLE_CODE[name]
