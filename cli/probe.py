@@ -140,7 +140,7 @@ def probe(name: str, note: Note = lambda _: None) -> Answer:
 def _rates(specs: Iterable[DriverSpec[Any]]) -> list[tuple[tuple[int, str], list[DriverSpec[Any]]]]:
     """Return (baud, framing) with its drivers, the rate of most drivers first."""
     by_rate: dict[tuple[int, str], list[DriverSpec[Any]]] = {}
-    for spec in specs:
+    for spec in sorted(specs, key=lambda spec: bool(spec.reads_also)):
         if spec.baud is not None:
             by_rate.setdefault((spec.baud, spec.framing), []).append(spec)
     return sorted(by_rate.items(), key=lambda item: (-len(item[1]), item[0]))

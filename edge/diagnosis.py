@@ -49,7 +49,9 @@ def fits(sample: bytes) -> list[Fit]:
         refused = sum(len(read.raw) for read in reads if isinstance(read, RejectRead))
         if understood and refused < len(sample) / 2:
             found.append(Fit(spec.name, understood, refused))
-    return sorted(found, key=lambda fit: (fit.refused, -fit.understood, fit.name))
+    return sorted(
+        found, key=lambda fit: (fit.refused, -fit.understood, bool(drivers()[fit.name].reads_also), fit.name)
+    )
 
 
 class LineWatch:

@@ -162,6 +162,8 @@ class DriverSpec(msgspec.Struct, Generic[SettingsT], frozen=True, kw_only=True):
         notes: one line for the device table.
         examples: whole frames or payloads, each of which gives at least one read of what it senses.
         unknown: a valid frame that the driver reports as unknown; empty where the protocol has none.
+        reads_also: a driver whose whole protocol this one reads too; where both understand a line, that
+            one is named.
     """
 
     name: str
@@ -178,6 +180,7 @@ class DriverSpec(msgspec.Struct, Generic[SettingsT], frozen=True, kw_only=True):
     notes: str = ""
     examples: tuple[bytes, ...] = ()
     unknown: bytes = b""
+    reads_also: str = ""
 
     @property
     def streams(self) -> bool:

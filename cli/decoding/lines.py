@@ -18,6 +18,14 @@ def drain(codec: Codec[FrameT], capture: bytes) -> Iterator[FrameT | Reject]:
         yield left
 
 
+def drain_text(codec: Codec[FrameT], capture: bytes) -> Iterator[FrameT | Reject]:
+    """Return every frame and reject of a capture of text lines.
+
+    A capture is whole: one that ends in a lone CR is not kept waiting for the LF that might follow.
+    """
+    return drain(codec, capture + b"\n" if capture.endswith(b"\r") else capture)
+
+
 def tag(
     *,
     epc: str,

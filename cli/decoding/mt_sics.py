@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import Final
 
-from cli.decoding.lines import Line, drain, reject, status, weight
+from cli.decoding.lines import Line, drain_text, reject, status, weight
 from contract.wire import mt_sics
 from contract.wire.base import Reject
 
 
 def decode_mt_sics(capture: bytes) -> Iterator[Line]:
     """Return what scale lines say."""
-    for frame in drain(mt_sics.MtSicsCodec(), capture):
+    for frame in drain_text(mt_sics.MtSicsCodec(), capture):
         yield reject(frame) if isinstance(frame, Reject) else read_mt_sics(frame)
 
 

@@ -1,12 +1,9 @@
-"""A&D and indicators, Ohaus, Kern, HX711 on the command line.
+"""A&D and indicators, Ohaus, Kern, HX711 on the command line."""
 
-A capture is whole: one that ends in a lone CR is not kept waiting for the LF that might follow.
-"""
-
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from cli.decoding.lines import Line, drain, reject, status, weight
+from cli.decoding.lines import Line, drain_text, reject, status, weight
 from cli.decoding.mt_sics import read_mt_sics
 from contract.wire import hx711, mt_sics
 from contract.wire.and_scale import AndScaleCodec
@@ -16,14 +13,11 @@ from contract.wire.kern import KernCodec
 from contract.wire.ohaus import OhausCodec
 from contract.wire.weighing import Command, Fault, OutOfRange, Pieces, Said, Weight
 
-CR: Final = b"\r"
-LF: Final = b"\n"
-
 
 def decode_hx711(capture: bytes) -> Iterator[Line]:
     """Return what HX711 firmware and its host say; the answer to ``<f>`` is a factor, not a weight."""
     asked = b""
-    for frame in _frames(Hx711Codec(), capture):
+    for frame in drain_text(Hx711Codec(), capture):
         match frame:
             case hx711.Request(raw=raw):
                 asked = raw
@@ -36,11 +30,7 @@ def decode_hx711(capture: bytes) -> Iterator[Line]:
 
 
 def _decoder(codec: Callable[[], Codec[Any]]) -> Callable[[bytes], Iterator[Line]]:
-    return lambda capture: map(_read, _frames(codec(), capture))
-
-
-def _frames(codec: Codec[Any], capture: bytes) -> Iterable[Any]:
-    return drain(codec, capture + LF if capture.endswith(CR) else capture)
+    return lambda capture: map(_read, drain_text(codec(), capture))
 
 
 def _read(frame: Any) -> Line:

@@ -18,7 +18,7 @@ says otherwise. VS121-P reports occupancy only. Regions, dwell times and alarms 
 Sources: payloads captured or tested in public projects, see ``tests/golden/payloads``.
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -47,7 +47,7 @@ class _Figures(msgspec.Struct, frozen=True):
 
 class _Line(msgspec.Struct, frozen=True):
     total: _Figures
-    line: int | None = None
+    line: Annotated[int, msgspec.Meta(ge=0, le=1_000)] | None = None
 
 
 class _Device(msgspec.Struct, frozen=True):

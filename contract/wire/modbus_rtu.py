@@ -113,7 +113,7 @@ class ModbusRtuCodec(HuntingCodec[Frame]):
             return sizes
         for size in sizes:
             end = start + size
-            if self._valid_frame_inside(start, end):
+            if self._hides_frame(start, end):
                 return Failed(
                     "length", "another whole frame lies inside the announced length", candidate=True
                 )
@@ -157,13 +157,8 @@ class ModbusRtuCodec(HuntingCodec[Frame]):
             return None
         return Request(unit, function, int.from_bytes(raw[2:4], "big"), count)
 
-    def _valid_frame_inside(self, start: int, end: int) -> bool:
-        """Return whether a whole valid frame lies behind ``start`` and ends before ``end``."""
-        limit = min(end - 1, len(self._buffer))
-        for inner in range(start + 1, limit - EXCEPTION_SIZE + 1):
-            sizes = self._sizes(inner)
-            if not isinstance(sizes, Failed | Pending) and any(
-                inner + size <= limit and self._read(inner, size) is not None for size in sizes
-            ):
-                return True
-        return False
+    def _is_whole(self, start: int, limit: int) -> bool:
+        sizes = self._sizes(start)
+        return not isinstance(sizes, Failed | Pending) and any(
+            start + size <= limit and self._read(start, size) is not None for size in sizes
+        )

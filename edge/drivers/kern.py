@@ -104,4 +104,5 @@ DRIVER = DriverSpec(
         b"ST,GS 1.000KG\r\n",
     ),
     unknown=kern.request("w"),
+    reads_also="mt_sics",
 )

@@ -2,7 +2,8 @@
 
 Each record of a logic is an interval and counts once. Live data shows that the sensor is alive; its line
 crossings are people whom the logics count too. A sensor usually has several logics; ``lines`` names those
-that count, where some count the same people (with and without staff, for example).
+that count, where some count the same people (with and without staff, for example). A ``line`` in the device's
+configuration names all that count together.
 """
 
 import msgspec

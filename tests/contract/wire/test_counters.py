@@ -197,6 +197,7 @@ def test_occupancy_and_regions_are_statuses():
         b"null",
         report(line_total_data=[{"line": 1}]),
         report(line_total_data=[line(in_counted=-1)]),
+        report(line_total_data=[line(-1, in_counted=1)]),
     ],
 )
 def test_reports_that_are_refused(payload):
