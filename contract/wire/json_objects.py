@@ -78,6 +78,11 @@ class JsonObjectCodec(Codec[FrameT]):
     def _read(self, text: bytes) -> FrameT | Reject:
         """Return the meaning of one whole object; of a reject, reason and detail are used."""
 
+    @property
+    def inside(self) -> bool:
+        """True when the end of an object is awaited."""
+        return self._scan is not None
+
     def close(self) -> Reject | None:
         """The line closed: account for what is left, and start anew.
 
