@@ -19,7 +19,11 @@ demo: .stamp/setup ## open a simulated store: broker, hub, edge agent and device
 demo-check: .stamp/setup ## run the demo against known truth and compare
 	@$(BIN)/shelfwise demo --check $(ARGS)
 
-tools: .stamp/setup
+.stamp/judges: tests/judges/requirements.txt scripts/judges .stamp/setup
+	@sh scripts/judges
+	@mkdir -p .stamp && touch $@
+
+tools: .stamp/setup .stamp/judges
 	@sh scripts/need mosquitto mosquitto "second broker, for tests"
 	@sh scripts/need mosquitto_pub mosquitto-clients "an MQTT client that is not ours, for tests"
 	@sh scripts/need curl curl "runs the tutorial, for tests"
@@ -59,4 +63,4 @@ wheel-check: .stamp/setup ## build the wheel, install it alone and import every 
 	@sh scripts/wheel-check
 
 clean: ## remove everything that make made
-	@rm -rf .venv .stamp dist build artifacts .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-judges .stamp dist build artifacts .pytest_cache .mypy_cache .ruff_cache

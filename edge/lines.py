@@ -12,6 +12,7 @@ from contract.errors import ConfigError
 from edge.config import Device, Edge, address_of, push_path
 from edge.transports.http import HttpListener, OnPush
 from edge.transports.line import Line
+from edge.transports.llrp import LlrpLine
 from edge.transports.mqtt import MqttLine
 from edge.transports.serial import SerialLine
 from edge.transports.tcp import TcpLine
@@ -94,6 +95,9 @@ class Lines:
             case "tcp":
                 host, port = address_of(settings)
                 return TcpLine(name, host, port, on_open=on_open, on_close=on_close, on_bytes=on_bytes)
+            case "llrp":
+                host, port = address_of(settings)
+                return LlrpLine(name, host, port, on_open=on_open, on_close=on_close, on_bytes=on_bytes)
             case other:
                 raise ConfigError(f"device {name!r}: this agent has no line for transport {other!r}")
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from contract.wire.llrp import TagReport
+
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """One successful singulation of a tag by one antenna.
@@ -102,3 +104,63 @@ class PublishingCounterTwin(ABC):
     @abstractmethod
     def power_cycle(self, now: int) -> None:
         """Lose everything that real power loss loses."""
+
+
+class LlrpFaults(msgspec.Struct):
+    """What is wrong with the reader at the moment.
+
+    Attributes:
+        keep_alives_lost: it sends none, whatever it was told.
+        greets_late_s: it takes this long to say whether it accepts a connection.
+        buffers: it goes on reading while nobody is connected, and sends that first to the next client.
+    """
+
+    keep_alives_lost: bool = False
+    greets_late_s: float = 0.0
+    buffers: bool = False
+
+
+class LlrpReaderTwin(ABC):
+    """An RFID reader whose link holds LLRP's conversation.
+
+    Attributes:
+        country: ISO 3166-1 numeric code that its firmware is locked to.
+        standard: LLRP's CommunicationsStandard, likewise.
+        frequencies_khz: its channels, in order.
+        antennas: how many it has.
+        fine: it is one of Impinj's, with finer RSSI and phase in its reports.
+        clock_ahead_ms: its clock minus true time.
+        faults: change it at any time.
+        inputs: port → level.
+        outputs: port → level, set by the host.
+    """
+
+    country: int
+    standard: int
+    frequencies_khz: tuple[int, ...]
+    antennas: int
+    fine: bool
+    clock_ahead_ms: int
+    faults: LlrpFaults
+    inputs: dict[int, bool]
+    outputs: dict[int, bool]
+
+    @abstractmethod
+    def see(self, sightings: Sequence[Sighting], now: int) -> None:
+        """What the antennas singulated since the last call; nothing is seen while not transmitting."""
+
+    @abstractmethod
+    def transmit(self, antennas: Sequence[int]) -> None:
+        """Inventory on these antennas, none to stop; 0 means all."""
+
+    @abstractmethod
+    def take(self, tags_per_report: int) -> list[list[TagReport]]:
+        """Return the reports that are due, as groups of so many tags."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Drop the reports that wait."""
+
+    @abstractmethod
+    def power_cycle(self) -> None:
+        """Lose what power loss loses: inventory, reports, outputs."""

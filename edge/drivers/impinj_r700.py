@@ -1,7 +1,14 @@
-"""Impinj R700 over MQTT: UHF RFID from a reader that publishes by itself.
+"""Impinj R700 over MQTT or as a webhook: UHF RFID from a reader that reports by itself.
 
 The reader is configured by its own web page or REST interface, region included; the driver only
 listens. Each payload is one event, lines of events or an array of them.
+
+A reader without tags in its field must show life in another way, or its zones go blind. As a webhook it
+posts an empty array as a keep-alive, once a second in the recorded guide. Over MQTT switch the
+``inventoryStatus`` events on in its event configuration, which tell of the inventory's start and end;
+whether they also come regularly was not confirmed, so without tags the zones may go blind after
+:attr:`~edge.driver.DriverSpec.silent_after_ms`. ``keepAliveIntervalSeconds`` in the reader's MQTT and HTTP-stream settings keeps the
+connection and sends no event over MQTT. Impinj's own interface document was not reached.
 
 The reader stamps its reports. Its time is used when it is near the time of arrival; a reader whose
 clock was never set would otherwise date its reads years back.
@@ -86,7 +93,7 @@ DRIVER = DriverSpec(
     name="impinj_r700",
     title="Impinj R700, R720 (IoT device interface)",
     kind="rfid",
-    transports=("mqtt",),
+    transports=("mqtt", "http"),
     protocol="impinj_json",
     settings=ImpinjR700Settings,
     build=ImpinjR700Driver,

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from contract.messages import AnyObservation, Blind, DeviceHealth, Rejected
-from edge.model import NOT_SENSING, Place, Read, RejectRead, StatusRead
+from edge.model import NOT_SENSING, InputRead, Place, Read, RejectRead, StatusRead
 
 REPEAT_MS: Final = 60_000
 DETAIL_MS: Final = 5_000
@@ -104,6 +104,8 @@ def _judge(
         elif isinstance(read, StatusRead) and read.what in NOT_SENSING:
             line_up = read.what != "line_closed"
             detail = _said(read)
+        elif isinstance(read, InputRead):
+            useful += 1  # a photo-eye says nothing of whether the reader beside it may transmit
         else:
             useful += 1
             life_at = max(life_at, read.at)

@@ -1,7 +1,8 @@
-"""Twin of an Impinj R700 that publishes over MQTT: one JSON event per message.
+"""Twin of an Impinj R700: one JSON event per MQTT message, or arrays of them as a webhook posts them.
 
-Events wait in a bounded queue; while the broker is away the oldest are lost, and counted. An empty
-field is silent for :data:`STATUS_EVERY_MS` and then says that its inventory runs.
+Events wait in a bounded queue; while the other side is away the oldest are lost, and counted. An empty
+field is silent for :data:`STATUS_EVERY_MS` and then says that its inventory runs; the webhook posts an
+empty array every :data:`KEEP_ALIVE_MS` instead.
 """
 
 from collections import deque
@@ -13,6 +14,8 @@ from firmware_sim.model import MqttReaderTwin, Sighting
 
 QUEUE_EVENTS: Final = 1_000
 STATUS_EVERY_MS: Final = 10_000
+KEEP_ALIVE_MS: Final = 1_000
+BATCH_EVENTS: Final = 100
 STATUS_EVENT: Final = "inventoryStatus"
 
 
@@ -20,16 +23,23 @@ class ImpinjR700Twin(MqttReaderTwin):
     """One reader.
 
     Args:
-        topic: where it publishes.
+        topic: where it publishes; the path of a webhook.
         hostname: what it calls itself.
+        webhook: publish arrays of events.
         queue_events: how many events it keeps.
     """
 
     def __init__(
-        self, *, topic: str, hostname: str = "impinj-14-2f-f4", queue_events: int = QUEUE_EVENTS
+        self,
+        *,
+        topic: str,
+        hostname: str = "impinj-14-2f-f4",
+        webhook: bool = False,
+        queue_events: int = QUEUE_EVENTS,
     ) -> None:
         self._topic = topic
         self._hostname = hostname
+        self._webhook = webhook
         self._queue: deque[bytes] = deque()
         self._queue_events = queue_events
         self._next_status = 0
@@ -56,9 +66,12 @@ class ImpinjR700Twin(MqttReaderTwin):
         """Return what is due, as (topic, payload)."""
         if not self._queue and now < self._next_status:
             return []
-        if not self._queue:
-            self._queue.append(impinj_json.encode_event(impinj_json.OtherEvent(STATUS_EVENT)))
-        self._next_status = now + STATUS_EVERY_MS
-        due = [(self._topic, payload) for payload in self._queue]
+        events = list(self._queue)
         self._queue.clear()
-        return due
+        if self._webhook:
+            self._next_status = now + KEEP_ALIVE_MS
+            batches = [events[at : at + BATCH_EVENTS] for at in range(0, len(events), BATCH_EVENTS)]
+            return [(self._topic, b"[" + b",".join(batch) + b"]") for batch in batches or [[]]]
+        self._next_status = now + STATUS_EVERY_MS
+        status = impinj_json.encode_event(impinj_json.OtherEvent(STATUS_EVENT))
+        return [(self._topic, payload) for payload in events or [status]]

@@ -42,7 +42,10 @@ def test_a_driver_is_found_under_either_spelling(name):
     assert driver(name.replace("_", "-")) is drivers()[name]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if golden_frames(name)])
+# The line of an LLRP reader reads the wire; its driver takes what the line makes of it.
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if golden_frames(name) and drivers()[name].transports != ("llrp",)]
+)
 def test_golden_input_gives_reads_of_this_device(build, sensed, name):
     reads = sensed([read for frame in golden_frames(name) for read in build(name).receive(frame, 5_000)])
     assert reads

@@ -5,6 +5,7 @@ import pytest
 from contract.messages import SetInventory, Tare
 from contract.wire import impinj_json, terabee
 from edge.model import CountRead, StatusRead, WeightRead
+from firmware_sim.devices.impinj_r700 import ImpinjR700Twin
 
 
 def test_the_stream_is_asked_for_and_asked_again(build):
@@ -103,3 +104,14 @@ def test_other_events_and_empty_reports_show_life(build):
     assert host.receive(b"[]", 5) == [StatusRead(device="dev-1", at=5, what="alive", detail="empty report")]
     (read,) = host.receive(b'{"eventType":"inventoryStatus"}', 5)
     assert read.detail == "inventoryStatus"
+
+
+def test_the_webhook_of_a_reader_without_tags_keeps_it_alive(build):
+    host, twin = build("impinj_r700"), ImpinjR700Twin(topic="/devices/r700", webhook=True)
+    reads = [
+        read
+        for now in range(0, 5_000, 100)
+        for _, body in twin.publish(now)
+        for read in host.receive(body, now)
+    ]
+    assert [(read.at, read.what) for read in reads] == [(at, "alive") for at in range(0, 5_000, 1_000)]

@@ -164,3 +164,15 @@ def test_a_full_line_drops_the_oldest_reports_only(frames):
     assert kept == list(range(frames - len(kept), frames))
     assert line.dropped_frames == frames - len(kept)
     assert len(kept) <= 20
+
+
+def test_r700_webhook_posts_arrays_and_an_empty_one_as_keep_alive():
+    twin = ImpinjR700Twin(topic="/devices/r700", webhook=True)
+    assert twin.publish(0) == [("/devices/r700", b"[]")]
+    assert twin.publish(500) == []
+    twin.see([Sighting(epc="E280", antenna=1 + n % 4, rssi_dbm=-60.0) for n in range(150)], 600)
+    posts = twin.publish(600)
+    assert [len(json.loads(body)) for _, body in posts] == [100, 50]
+    events = [event for _, body in posts for event in impinj_json.parse_payload(body)]
+    assert [event.antenna for event in events] == [1 + n % 4 for n in range(150)]
+    assert [now for now in range(700, 4_000, 100) if twin.publish(now)] == [1_600, 2_600, 3_600]
