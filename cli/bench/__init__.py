@@ -2,6 +2,7 @@
 
 import typer
 
+from cli.bench.codecs import codecs
 from cli.bench.dashboard import dashboard
 from cli.bench.fuzz import fuzz
 from cli.bench.ingest import ingest
@@ -14,3 +15,4 @@ bench_app.command("ingest")(ingest)
 bench_app.command("dashboard")(dashboard)
 bench_app.command("memory")(memory)
 bench_app.command("fuzz")(fuzz)
+bench_app.command("codecs")(codecs)
