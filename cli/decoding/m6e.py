@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cli.decoding.lines import Line, drain, reject, status, tag
-from contract.wire import m6e
+from contract.wire import m6e, m6e_tags
 from contract.wire.base import Reject
 
 REPORTS: Final = {
@@ -20,7 +20,7 @@ def decode_m6e(capture: bytes) -> Iterator[Line]:
         match frame:
             case Reject():
                 yield reject(frame)
-            case m6e.TagReport(tags=tags):
+            case m6e_tags.TagReport(tags=tags):
                 for record in tags:
                     yield tag(
                         epc=record.epc.hex().upper(),

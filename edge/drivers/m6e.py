@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from contract.messages import Region
-from contract.wire import m6e
+from contract.wire import m6e, m6e_tags
 from contract.wire.base import Reject
 from edge.driver import DriverSpec
 from edge.drivers._ladder import IDLE, INVENTORY, OUTPUTS, LadderDriver
@@ -130,7 +130,7 @@ class M6eDriver(LadderDriver[m6e.Frame]):
             self._reading = True
             self._send_at(now + self._settings.stall_ms)
         match frame:
-            case m6e.TagReport(tags=tags):
+            case m6e_tags.TagReport(tags=tags):
                 self._be_quiet(now)
                 return [read for tag in tags for read in self._take_tag(tag, now)]
             case m6e.Reply(opcode=m6e.READ_MULTIPLE):
@@ -140,11 +140,11 @@ class M6eDriver(LadderDriver[m6e.Frame]):
             case _:
                 return [self._unknown(m6e.encode(frame), now, "an answer to a command that is never sent")]
 
-    def _take_tag(self, tag: m6e.TagRecord, now: int) -> Iterator[Read]:
+    def _take_tag(self, tag: m6e_tags.TagRecord, now: int) -> Iterator[Read]:
         if tag.gpio is not None:
             yield from self._inputs(((pin, bool(tag.gpio >> pin - 1 & 1)) for pin in (1, 2, 3, 4)), now)
         if not tag.epc:
-            raw = m6e.encode(m6e.streamed_tag(tag))
+            raw = m6e.encode(m6e_tags.streamed_tag(tag))
             yield self._reject(Reject("value", raw, "the tag has no EPC"), now)
             return
         yield TagRead(
@@ -209,11 +209,11 @@ def _fault(status: int) -> str:
 
 def _example(epc: str, rssi_dbm: int) -> bytes:
     raw = bytes.fromhex(epc)
-    tag = m6e.TagRecord(
+    tag = m6e_tags.TagRecord(
         reads=1, rssi_dbm=rssi_dbm, ports=0x11, frequency_khz=865_700, since_keep_alive_ms=120, phase_deg=90,
-        protocol=m6e.GEN2, embedded=b"", gpio=0, pc=len(raw) // 2 << 11, epc=raw, epc_bits=8 * (len(raw) + 4),
+        protocol=m6e_tags.GEN2, embedded=b"", gpio=0, pc=len(raw) // 2 << 11, epc=raw, epc_bits=8 * (len(raw) + 4),
     )  # fmt: skip
-    return m6e.encode(m6e.streamed_tag(tag))
+    return m6e.encode(m6e_tags.streamed_tag(tag))
 
 
 DRIVER = DriverSpec(

@@ -8,7 +8,7 @@ two. While reading it streams each singulation, and once a second a keep-alive. 
 from collections.abc import Sequence
 from typing import Final
 
-from contract.wire import m6e
+from contract.wire import m6e, m6e_tags
 from firmware_sim.devices.serial_line import SerialLine
 from firmware_sim.model import ReaderTwin, Sighting
 
@@ -133,18 +133,18 @@ class M6eTwin(ReaderTwin):
         """Stream what the chosen antennas singulated; nothing while the field is off."""
         for sighting in sightings:
             if self._reading and sighting.antenna in self.antennas:
-                self._line.report(m6e.encode(m6e.streamed_tag(self._record(sighting, now))), now)
+                self._line.report(m6e.encode(m6e_tags.streamed_tag(self._record(sighting, now))), now)
 
-    def _record(self, sighting: Sighting, now: int) -> m6e.TagRecord:
+    def _record(self, sighting: Sighting, now: int) -> m6e_tags.TagRecord:
         epc = bytes.fromhex(sighting.epc)
-        return m6e.TagRecord(
+        return m6e_tags.TagRecord(
             reads=1,
             rssi_dbm=max(-128, min(127, round(sighting.rssi_dbm))),
             ports=(sighting.antenna & 0xF) * 0x11,
             frequency_khz=sighting.frequency_khz,
             since_keep_alive_ms=max(0, now - self._kept_alive_at),
             phase_deg=round(sighting.phase_deg) % 180,
-            protocol=m6e.GEN2,
+            protocol=m6e_tags.GEN2,
             embedded=b"",
             gpio=sum(1 << pin - 1 for pin in range(1, PINS + 1) if self._level(pin)),
             pc=len(epc) // 2 << 11,

@@ -3,7 +3,7 @@
 import pytest
 
 from contract.errors import FrameError
-from contract.wire import m6e
+from contract.wire import m6e, m6e_tags
 from contract.wire.base import Reject
 from contract.wire.crc import crc16_genibus, crc16_mercury
 
@@ -23,11 +23,11 @@ def test_the_published_record_in_full(read_all):
     (tag,) = report.tags
     assert (report.flags, report.lead, report.layout) == (0x01FF, bytes.fromhex("10001B"), "streamed")
     assert (tag.reads, tag.rssi_dbm, tag.antenna, tag.frequency_khz) == (1, -60, 1, 923_200)
-    assert (tag.since_keep_alive_ms, tag.phase_deg, tag.protocol) == (295, 0, m6e.GEN2)
+    assert (tag.since_keep_alive_ms, tag.phase_deg, tag.protocol) == (295, 0, m6e_tags.GEN2)
     assert (tag.embedded, tag.gpio, tag.epc_bits, tag.pc) == (b"", 0x0F, 128, 0x3000)
     assert tag.epc.hex() == "000000000000000000001545"
     assert m6e.encode(report) == TAG
-    assert m6e.streamed_tag(tag) == report
+    assert m6e_tags.streamed_tag(tag) == report
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ def test_bit_lengths_are_rounded_up(read_all):
 )
 def test_buffer_answers_hold_several_tags_with_flags_at_byte_5(read_all, layout, lead, opcode):
     tags = tuple(
-        m6e.TagRecord(reads=n, rssi_dbm=-50 - n, ports=0x21, pc=0x1000, epc=bytes([n] * 4), epc_bits=64)
+        m6e_tags.TagRecord(reads=n, rssi_dbm=-50 - n, ports=0x21, pc=0x1000, epc=bytes([n] * 4), epc_bits=64)
         for n in (1, 2, 3)
     )
-    report = m6e.TagReport(0x0007, tags, layout, lead, opcode)
+    report = m6e_tags.TagReport(0x0007, tags, layout, lead, opcode)
     raw = m6e.encode(report)
     assert raw[5:7] == b"\x00\x07"
     assert read_all(m6e.M6eCodec("module"), raw) == [report]
@@ -87,7 +87,7 @@ def test_buffer_answers_hold_several_tags_with_flags_at_byte_5(read_all, layout,
 
 
 def test_port_sixteen_is_written_as_zero():
-    tag = m6e.TagRecord(ports=0x00, pc=0, epc=b"", epc_bits=32)
+    tag = m6e_tags.TagRecord(ports=0x00, pc=0, epc=b"", epc_bits=32)
     assert tag.antenna == 16
 
 
@@ -153,9 +153,11 @@ def test_a_reconnect_forgets_the_half_frame(read_all):
     [
         m6e.Command(0x22, bytes(250)),
         m6e.Reply(0x22, 0x10000),
-        m6e.TagReport(0x0001, (m6e.TagRecord(pc=0x1000, epc=bytes(4), epc_bits=64),)),
-        m6e.TagReport(0, (m6e.TagRecord(pc=0x1000, epc=bytes(4), epc_bits=80),)),
-        m6e.TagReport(0x0002, (m6e.TagRecord(rssi_dbm=-200, pc=0x1000, epc=bytes(4), epc_bits=64),)),
+        m6e_tags.TagReport(0x0001, (m6e_tags.TagRecord(pc=0x1000, epc=bytes(4), epc_bits=64),)),
+        m6e_tags.TagReport(0, (m6e_tags.TagRecord(pc=0x1000, epc=bytes(4), epc_bits=80),)),
+        m6e_tags.TagReport(
+            0x0002, (m6e_tags.TagRecord(rssi_dbm=-200, pc=0x1000, epc=bytes(4), epc_bits=64),)
+        ),
     ],
 )
 def test_what_does_not_fit_is_not_encoded(frame):

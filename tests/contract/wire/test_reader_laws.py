@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.wire import chafon, m6e, r2000
+from contract.wire import chafon, m6e, m6e_tags, r2000
 from contract.wire.base import MAX_REJECT_BYTES, Reject
 
 epcs = st.integers(1, 31).flatmap(lambda words: st.binary(min_size=2 * words, max_size=2 * words))
@@ -19,24 +19,24 @@ def pc_of(epc, low_bits=0):
 
 @st.composite
 def m6e_reports(draw):
-    flags = draw(st.integers(0, m6e.ALL_FLAGS))
+    flags = draw(st.integers(0, m6e_tags.ALL_FLAGS))
     epc = draw(epcs)
     fields = {}
-    for flag, name, width in m6e.WIDTHS:
+    for flag, name, width in m6e_tags.WIDTHS:
         if not flags & flag:
             continue
-        if flag == m6e.EMBEDDED:
+        if flag == m6e_tags.EMBEDDED:
             fields[name] = draw(st.binary(max_size=32))
             fields["embedded_bits"] = max(0, len(fields[name]) * 8 - draw(st.integers(0, 7)))
-        elif flag == m6e.PROTOCOL:
-            fields[name] = m6e.GEN2
-        elif flag == m6e.RSSI:
+        elif flag == m6e_tags.PROTOCOL:
+            fields[name] = m6e_tags.GEN2
+        elif flag == m6e_tags.RSSI:
             fields[name] = draw(st.integers(-128, 127))
         else:
             fields[name] = draw(st.integers(0, 256**width - 1))
     bits = 8 * (len(epc) + 4) - draw(st.integers(0, 7))
-    record = m6e.TagRecord(**fields, pc=draw(st.integers(0, 0xFFFF)), epc=epc, epc_bits=bits)
-    return m6e.TagReport(flags, (record,))
+    record = m6e_tags.TagRecord(**fields, pc=draw(st.integers(0, 0xFFFF)), epc=epc, epc_bits=bits)
+    return m6e_tags.TagReport(flags, (record,))
 
 
 m6e_plain = st.builds(
@@ -212,12 +212,12 @@ def test_the_next_frame_is_found_within_one_frame_of_any_dirt(name, choice):
 def random_tag(name, random):
     epc = random.randbytes(12)
     if name.startswith("m6e"):
-        record = m6e.TagRecord(
+        record = m6e_tags.TagRecord(
             reads=1, rssi_dbm=random.randint(-90, -30), ports=0x11, frequency_khz=865_700,
-            since_keep_alive_ms=5, phase_deg=90, protocol=m6e.GEN2, embedded=b"", gpio=0,
+            since_keep_alive_ms=5, phase_deg=90, protocol=m6e_tags.GEN2, embedded=b"", gpio=0,
             pc=pc_of(epc), epc=epc, epc_bits=128,
         )  # fmt: skip
-        return m6e.streamed_tag(record)
+        return m6e_tags.streamed_tag(record)
     if name.startswith("r2000"):
         return r2000.TagReport(r2000.REAL_TIME, 30, 2, pc_of(epc), epc, random.randint(-90, -30))
     if name == "chafon18":
@@ -269,7 +269,7 @@ def tag_around_a_frame(name, random):
     tag = random_tag(name, random)
     if name[0] == "m":
         record = msgspec.structs.replace(tag.tags[0], epc=epc, pc=pc_of(epc), epc_bits=8 * (len(epc) + 4))
-        return m6e.streamed_tag(msgspec.structs.replace(record, embedded=inner, embedded_bits=56))
+        return m6e_tags.streamed_tag(msgspec.structs.replace(record, embedded=inner, embedded_bits=56))
     if name[0] == "r":
         return msgspec.structs.replace(tag, epc=epc, pc=pc_of(epc))
     return msgspec.structs.replace(tag, tags=(msgspec.structs.replace(tag.tags[0], epc=epc),))

@@ -3,7 +3,7 @@
 import pytest
 
 from contract.messages import SetAntennas, SetInventory, SetOutput, SetPower, SetRegion, Tare
-from contract.wire import chafon, m6e, m100, r2000
+from contract.wire import chafon, m6e, m6e_tags, m100, r2000
 
 
 def m6e_sent(raw):
@@ -254,8 +254,10 @@ def test_m6e_faults_are_errors_and_keep_alives_are_not(build):
 
 
 def m6e_tag(gpio, epc=bytes(12)):
-    record = m6e.TagRecord(rssi_dbm=-60, gpio=gpio, pc=len(epc) << 10, epc=epc, epc_bits=8 * len(epc) + 32)
-    return m6e.encode(m6e.streamed_tag(record))
+    record = m6e_tags.TagRecord(
+        rssi_dbm=-60, gpio=gpio, pc=len(epc) << 10, epc=epc, epc_bits=8 * len(epc) + 32
+    )
+    return m6e.encode(m6e_tags.streamed_tag(record))
 
 
 def test_m6e_inputs_come_with_tags_when_they_change(build):

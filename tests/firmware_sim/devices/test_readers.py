@@ -2,7 +2,7 @@
 
 import pytest
 
-from contract.wire import chafon, m6e, r2000
+from contract.wire import chafon, m6e, m6e_tags, r2000
 from firmware_sim.devices.chafon import ChafonTwin
 from firmware_sim.devices.m6e import M6eTwin
 from firmware_sim.devices.r2000 import R2000Twin
@@ -105,7 +105,7 @@ def test_m6e_stops_late_and_answers_when_it_is_done(streaming):
     tell(streaming, m6e.encode, m6e.STOP, m6e.set_region(0x01), now=100)
     streaming.see([tag()], 700)
     frames = m6e_said(streaming, 1_295, start=700)
-    assert [type(frame) for frame in frames if frame != m6e.Reply(0x22, 0x0400)] == [m6e.TagReport]
+    assert [type(frame) for frame in frames if frame != m6e.Reply(0x22, 0x0400)] == [m6e_tags.TagReport]
     assert streaming.transmitting
     (answer,) = m6e_said(streaming, 1_400, start=1_300)
     assert (answer, streaming.transmitting, streaming.region) == (m6e.Reply(0x2F, 0, b"\x02"), False, 0x08)
