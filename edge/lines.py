@@ -94,6 +94,13 @@ class Lines:
             case "tcp":
                 host, port = address_of(settings)
                 return TcpLine(name, host, port, on_open=on_open, on_close=on_close, on_bytes=on_bytes)
+            case "http_client":
+                from edge.transports.http_client import (
+                    HttpClientLine,
+                )  # an edge without labels has no use for it
+
+                host, port = address_of(settings)
+                return HttpClientLine(name, host, port, on_open=on_open, on_close=on_close, on_bytes=on_bytes)
             case other:
                 raise ConfigError(f"device {name!r}: this agent has no line for transport {other!r}")
 
