@@ -5,6 +5,9 @@
     Driver              what the pipeline calls
     └── StreamDriver    a device behind a codec: the receive loop, its accounts and its words, once
 
+A device that is asked over HTTP has the same line of bytes as every other: what :meth:`Driver.poll`
+returns is one :class:`HttpRequest` as JSON, what arrives is one :class:`HttpReply` as JSON.
+
 A driver file declares a :class:`DriverSpec` as its module-level ``DRIVER``. Everything that is asked of
 every driver (chunks, noise, truncation, reconnects, unknown frames, settings) is asked through the
 examples in that declaration, see :mod:`cli.drivers.conformance`.
@@ -27,6 +30,35 @@ Tier: TypeAlias = Literal["bronze", "silver", "gold"]
 
 FrameT = TypeVar("FrameT")
 SettingsT = TypeVar("SettingsT", bound=msgspec.Struct)
+
+
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to a device.
+
+    Attributes:
+        number: the reply carries it.
+        path: with its query, from the first slash on.
+        form: fields of a POST, sent URL-encoded.
+    """
+
+    number: int
+    method: Literal["GET", "POST"]
+    path: str
+    form: dict[str, str] = {}
+
+
+class HttpReply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a device answered.
+
+    Attributes:
+        number: that of the request.
+        status: as the device gave it; redirects are not followed.
+        body: bytes, in JSON as base64.
+    """
+
+    number: int
+    status: int
+    body: bytes = b""
 
 
 class Driver(ABC):
@@ -164,6 +196,8 @@ class DriverSpec(msgspec.Struct, Generic[SettingsT], frozen=True, kw_only=True):
         unknown: a valid frame that the driver reports as unknown; empty where the protocol has none.
         reads_also: a driver whose whole protocol this one reads too; where both understand a line, that
             one is named.
+        prepare: brings a connected driver to the point where its examples are what comes next, for
+            devices that only answer; None where they speak by themselves.
     """
 
     name: str
@@ -181,6 +215,7 @@ class DriverSpec(msgspec.Struct, Generic[SettingsT], frozen=True, kw_only=True):
     examples: tuple[bytes, ...] = ()
     unknown: bytes = b""
     reads_also: str = ""
+    prepare: Callable[[Any, int], None] | None = None
 
     @property
     def streams(self) -> bool:

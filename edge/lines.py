@@ -1,7 +1,8 @@
 """From configuration to lines: which transport carries which device. The agent and the survey open them.
 
 A device on a wire or a socket has a line to itself; all devices on MQTT share one session, all that push
-over HTTP one listener. Callbacks may come from any thread, see :mod:`edge.transports.line`.
+over HTTP one listener. Lines with a large library behind them are imported when a device needs them: an
+agent of one serial reader carries no HTTP client and no LLRP. Callbacks may come from any thread, see :mod:`edge.transports.line`.
 """
 
 import asyncio
@@ -12,7 +13,6 @@ from contract.errors import ConfigError
 from edge.config import Device, Edge, address_of, push_path
 from edge.transports.http import HttpListener, OnPush
 from edge.transports.line import Line
-from edge.transports.llrp import LlrpLine
 from edge.transports.mqtt import MqttLine
 from edge.transports.serial import SerialLine
 from edge.transports.tcp import TcpLine
@@ -96,8 +96,15 @@ class Lines:
                 host, port = address_of(settings)
                 return TcpLine(name, host, port, on_open=on_open, on_close=on_close, on_bytes=on_bytes)
             case "llrp":
+                from edge.transports.llrp import LlrpLine
+
                 host, port = address_of(settings)
                 return LlrpLine(name, host, port, on_open=on_open, on_close=on_close, on_bytes=on_bytes)
+            case "http_client":
+                from edge.transports.http_client import HttpClientLine
+
+                host, port = address_of(settings)
+                return HttpClientLine(name, host, port, on_open=on_open, on_close=on_close, on_bytes=on_bytes)
             case other:
                 raise ConfigError(f"device {name!r}: this agent has no line for transport {other!r}")
 

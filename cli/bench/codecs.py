@@ -26,6 +26,7 @@ from contract.wire import (
     hx711,
     impinj_json,
     m6e,
+    m6e_tags,
     m100,
     milesight_json,
     modbus_rtu,
@@ -153,7 +154,11 @@ def courses() -> dict[str, Course]:
             [and_scale.standard_line(weight) for weight in gram], _stream("and_scale"), bare.and_scale
         ),
         "ohaus": Course([ohaus.weight_line(weight) for weight in gram], _stream("ohaus"), bare.ohaus),
-        "hx711": Course([hx711.weight_line(weight, label="Load_cell output val: ") for weight in gram], _stream("hx711"), bare.hx711),
+        "hx711": Course(
+            [hx711.weight_line(weight, label="Load_cell output val: ") for weight in gram],
+            _stream("hx711"),
+            bare.hx711,
+        ),
         "r700": Course([_r700(epc) for epc in tags], _payloads(impinj_json.parse_payload), bare.impinj),
         "zebra": Course(
             [_zebra(epc, number) for number, epc in enumerate(tags)],
@@ -181,7 +186,7 @@ def _m6e_records(sample: bytes, epcs: list[bytes]) -> list[bytes]:
     codec = host.fresh_codec()
     codec.feed(sample)
     report = codec.next_frame()
-    assert isinstance(report, m6e.TagReport)
+    assert isinstance(report, m6e_tags.TagReport)
     (tag,) = report.tags
     return [
         m6e.encode(

@@ -34,9 +34,11 @@ class Unheard(msgspec.Struct):
 
 
 def build(spec: Spec, **settings: object) -> Driver:
-    """Return a connected driver with settings as configuration gives them."""
+    """Return a connected driver with settings as configuration gives them, ready for its examples."""
     driver = spec.build(DEVICE, msgspec.convert(settings, spec.settings))
     driver.connected(NOW)
+    if spec.prepare is not None:
+        spec.prepare(driver, NOW)
     return driver
 
 
