@@ -15,12 +15,23 @@ import msgspec
 from cli.pictures import local_picture
 from cli.truth import Picture, truth_picture
 from contract.messages import AnyAction
+from contract.wire.llrp_session import (
+    KeptAlive,
+    ReaderHello,
+    ReaderState,
+    Record,
+    Wanted,
+    pack,
+    region_of,
+    unpack_wanted,
+)
 from edge.config import load_edge
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline
 from edge.uplink import Conversation
 from firmware_sim.bench import SimulatedStore, write_store_files
 from firmware_sim.links.memory import NullModem
+from firmware_sim.model import LlrpReaderTwin
 from firmware_sim.world.scenario import Scenario
 from hub.app import LocalHub
 from hub.model import Sale
@@ -50,6 +61,35 @@ class _Host:
     def disconnected(self, now: int) -> list[Any]:
         self._pipeline.line_closed(self._device, now, "line closed")
         return []
+
+
+class _LlrpSession:
+    """What an LLRP line does for one reader, without a socket: obey what is wanted, hand records over."""
+
+    def __init__(self, pipeline: Pipeline, device: str, twin: LlrpReaderTwin, now: int) -> None:
+        self._pipeline, self._device, self._twin = pipeline, device, twin
+        self._region = region_of(twin.country, twin.standard, twin.frequencies_khz)
+        self._wanted = Wanted()
+        self._kept_alive = now
+        pipeline.line_opened(device, now)
+        self._hand_over([ReaderHello(now * 1_000, "simulated", self._region)], now)
+
+    def step(self, now: int) -> None:
+        records: list[Record] = []
+        if told := self._pipeline.outgoing(self._device, now):
+            self._wanted = unpack_wanted(told)
+            runs = self._wanted.running and self._wanted.region == self._region
+            self._twin.transmit((self._wanted.antennas or (0,)) if runs else ())
+            records.append(ReaderState("started" if runs else "stopped"))
+        if now - self._kept_alive >= self._wanted.keep_alive_ms:
+            self._kept_alive = now
+            records.append(KeptAlive())
+        records += [tag for group in self._twin.take(self._wanted.tags_per_report) for tag in group]
+        if records:
+            self._hand_over(records, now)
+
+    def _hand_over(self, records: list[Record], now: int) -> None:
+        self._pipeline.receive(self._device, pack(records), now)
 
 
 class Lockstep:
@@ -90,6 +130,10 @@ class Lockstep:
             NullModem(twin, _Host(self.pipeline, device), now=self.now)
             for device, twin in self.devices.serial_twins.items()
         ]
+        self._sessions = [
+            _LlrpSession(self.pipeline, device, twin, self.now)
+            for device, twin in self.devices.llrp_twins.items()
+        ]
         for device in self.devices.mqtt_twins:
             self.pipeline.line_opened(device, self.now)
         self._deliver(self.conversation.online(self.now))
@@ -101,6 +145,8 @@ class Lockstep:
         self.devices.advance(self.now)
         for modem in self._modems:
             modem.step(STEP_MS)
+        for session in self._sessions:
+            session.step(self.now)
         for device, twin in self.devices.mqtt_twins.items():
             for _, payload in twin.publish(self.now):
                 self.pipeline.receive(device, payload, self.now)

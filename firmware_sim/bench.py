@@ -2,7 +2,8 @@
 
 In lockstep the caller owns time: ``advance(now)`` runs the world up to ``now`` and tells every twin what
 it senses; the caller moves the bytes, for example through a null modem. In real time every serial twin
-sits behind its own pty, a publishing reader behind a broker, and this file's loop owns the world. A twin
+sits behind its own pty, a publishing reader behind a broker, an LLRP reader behind a TCP port, and this
+file's loop owns the world. A twin
 belongs to its link's thread then, so feeding it takes the link's lock.
 
 Sales leave by a callback: the simulator knows devices and people, not the hub.
@@ -17,19 +18,24 @@ from typing import Final, NamedTuple
 
 from contract.errors import LinkError
 from firmware_sim.devices.impinj_r700 import ImpinjR700Twin
+from firmware_sim.devices.llrp import LlrpTwin
 from firmware_sim.devices.m100 import M100Twin
 from firmware_sim.devices.mt_sics import MtSicsTwin
 from firmware_sim.devices.terabee import TerabeeTwin
+from firmware_sim.devices.zebra import ZebraTwin
+from firmware_sim.links.llrp import LlrpLink
 from firmware_sim.links.mqtt import MqttPublisher
 from firmware_sim.links.pty import PtyLink
-from firmware_sim.model import CounterTwin, MqttReaderTwin, ReaderTwin, ScaleTwin, SerialTwin
+from firmware_sim.model import CounterTwin, LlrpReaderTwin, MqttReaderTwin, ReaderTwin, ScaleTwin, SerialTwin
 from firmware_sim.truth_log import TruthLog
 from firmware_sim.world.files import reader_topic, store_files
 from firmware_sim.world.floor import GoodsIn, Sale
-from firmware_sim.world.scenario import Scenario
+from firmware_sim.world.radio.noisy import CHANNELS_KHZ
+from firmware_sim.world.scenario import Reader, Scenario
 from firmware_sim.world.world import World
 
 ADVANCE_EVERY_MS: Final = 50
+CHINA: Final = 156
 Clock = Callable[[], int]
 OnSales = Callable[[list[Sale]], None]
 OnGoodsIn = Callable[[list[GoodsIn]], None]
@@ -46,30 +52,29 @@ class SimulatedStore:
         world: the store and its truth.
         serial_twins: device id → twin on a serial line.
         mqtt_twins: device id → twin that publishes by itself.
+        llrp_twins: device id → twin on a TCP port of its own.
     """
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self.scenario = scenario
         self.world = World(scenario, seed)
-        self._readers: dict[str, ReaderTwin | MqttReaderTwin] = {}
+        self._readers: dict[str, ReaderTwin | MqttReaderTwin | LlrpReaderTwin] = {}
         self._scales: dict[str, ScaleTwin] = {tray.device: MtSicsTwin() for tray in scenario.trays}
         self._counters: dict[str, CounterTwin] = {
             counter.device: TerabeeTwin() for counter in scenario.counters
         }
         self._locks: dict[str, AbstractContextManager[object]] = {}
         for reader in scenario.readers:
-            if reader.kind == "m100":
-                self._readers[reader.device] = M100Twin()
-            else:
-                self._readers[reader.device] = ImpinjR700Twin(
-                    topic=reader_topic(scenario, reader.device), hostname=reader.device
-                )
+            self._readers[reader.device] = _reader_twin(scenario, reader)
         everything = {**self._readers, **self._scales, **self._counters}
         self.serial_twins: dict[str, SerialTwin] = {
             device: twin for device, twin in everything.items() if isinstance(twin, SerialTwin)
         }
         self.mqtt_twins: dict[str, MqttReaderTwin] = {
             device: twin for device, twin in everything.items() if isinstance(twin, MqttReaderTwin)
+        }
+        self.llrp_twins: dict[str, LlrpReaderTwin] = {
+            device: twin for device, twin in everything.items() if isinstance(twin, LlrpReaderTwin)
         }
 
     def guard(self, device: str, lock: AbstractContextManager[object]) -> None:
@@ -102,6 +107,19 @@ class SimulatedStore:
 
     def _lock(self, device: str) -> AbstractContextManager[object]:
         return self._locks.get(device) or nullcontext()
+
+
+def _reader_twin(scenario: Scenario, reader: Reader) -> ReaderTwin | MqttReaderTwin | LlrpReaderTwin:
+    topic = reader_topic(scenario, reader.device)
+    match reader.kind:
+        case "m100":
+            return M100Twin()
+        case "zebra":
+            return ZebraTwin(topic=topic, hostname=reader.device)
+        case "llrp":
+            return LlrpTwin(country=CHINA, standard=0, frequencies_khz=CHANNELS_KHZ)
+        case _:
+            return ImpinjR700Twin(topic=topic, hostname=reader.device)
 
 
 def write_store_files(scenario: Scenario, folder: Path, lines: Path | None = None) -> list[Path]:
@@ -221,6 +239,11 @@ def _links(store: SimulatedStore, folder: Path, broker: Broker, clock: Clock) ->
             link = PtyLink(twin, folder / device, clock=clock)
             store.guard(device, link.lock)
             stack.enter_context(link)
+        ports = {reader.device: reader.port for reader in store.scenario.readers}
+        for device, controlled in store.llrp_twins.items():
+            server = LlrpLink(controlled, port=ports[device], clock=clock)
+            store.guard(device, server.lock)
+            stack.enter_context(server)
         for device, reader in store.mqtt_twins.items():
             publisher = MqttPublisher(
                 reader,

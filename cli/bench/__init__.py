@@ -6,6 +6,7 @@ from cli.bench.codecs import codecs
 from cli.bench.dashboard import dashboard
 from cli.bench.fuzz import fuzz
 from cli.bench.ingest import ingest
+from cli.bench.llrp import llrp
 from cli.bench.memory import memory
 
 bench_app = typer.Typer(help="Measurements beside a yardstick taken in the same run.", no_args_is_help=True)
@@ -16,3 +17,4 @@ bench_app.command("dashboard")(dashboard)
 bench_app.command("memory")(memory)
 bench_app.command("fuzz")(fuzz)
 bench_app.command("codecs")(codecs)
+bench_app.command("llrp")(llrp)

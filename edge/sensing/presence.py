@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from contract.messages import AnyObservation, TagArrived, TagMoved, TagPickedUp, TagPutBack
-from edge.model import NOT_SENSING, Place, Read, RejectRead, StatusRead, TagRead
+from edge.model import NOT_SENSING, InputRead, Place, Read, RejectRead, StatusRead, TagRead
 
 EMA_WEIGHT: Final = 0.3
 ASSUMED_RSSI_DBM: Final = -60.0
@@ -159,7 +159,9 @@ def _live_clocks(state: PresenceState, reads: list[Read], now: int) -> tuple[dic
     life_at = dict(state.life_at)
     live_ms = dict(state.live_ms)
     for read in reads:
-        if isinstance(read, RejectRead) or (isinstance(read, StatusRead) and read.what in NOT_SENSING):
+        if isinstance(read, RejectRead | InputRead) or (
+            isinstance(read, StatusRead) and read.what in NOT_SENSING
+        ):
             continue
         previous = life_at.get(read.device)
         at = min(read.at, now)

@@ -305,9 +305,9 @@ class _Session:
         self._next_id += 1
         answer: asyncio.Future[LLRPMessage] = self._loop.create_future()
         self._answers[self._next_id] = answer
-        await self._send(message, self._next_id)
         try:
             async with asyncio.timeout(ANSWER_S):
+                await self._send(message, self._next_id)
                 return check_status(await answer)
         except TimeoutError as error:
             raise LinkError(

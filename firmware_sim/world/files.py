@@ -16,7 +16,7 @@ from firmware_sim.world.scenario import Scenario, tagged_items
 PRODUCT_COLUMNS: Final = (
     "sku", "name", "name_zh", "gtin", "price", "case_pack", "lead_time_days", "unit_weight_g",
 )  # fmt: skip
-M100_REGION: Final = "cn900"
+READER_REGION: Final = "cn900"
 
 
 def reader_topic(scenario: Scenario, device: str) -> str:
@@ -79,7 +79,13 @@ def edge_devices(scenario: Scenario, lines: PurePath) -> list[dict[str, Any]]:
             device |= {
                 "transport": "serial",
                 "port": str(lines / reader.device),
-                "settings": {"region": M100_REGION},
+                "settings": {"region": READER_REGION},
+            }
+        elif reader.kind == "llrp":
+            device |= {
+                "transport": "llrp",
+                "address": f"127.0.0.1:{reader.port}",
+                "settings": {"region": READER_REGION},
             }
         else:
             device |= {"transport": "mqtt", "topic": reader_topic(scenario, reader.device)}

@@ -67,13 +67,15 @@ class Reader(_Part, frozen=True, kw_only=True):
         antennas: port ("1" …) → zone.
         coupling: exceptions to the distance rule of :class:`~firmware_sim.world.noise.RadioNoise`.
         line_reads_per_s: what its line carries at most.
+        port: TCP port of an LLRP reader.
     """
 
     device: Slug
-    kind: Literal["m100", "impinj_r700"]
+    kind: Literal["m100", "impinj_r700", "zebra", "llrp"]
     antennas: dict[str, Slug]
     coupling: tuple[Coupling, ...] = ()
     line_reads_per_s: Annotated[float, msgspec.Meta(ge=20, le=1000)] = 200.0
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 5084
 
     def ports(self) -> dict[int, str]:
         """Return antenna → zone, lowest port first."""
@@ -285,6 +287,7 @@ def check_scenario(scenario: Scenario) -> None:
             raise ConfigError(f"tray {tray.device!r} carries {tray.sku!r}, which is a tagged product")
     devices: list[str] = [reader.device for reader in scenario.readers]
     devices += [tray.device for tray in scenario.trays] + [counter.device for counter in scenario.counters]
+    _refuse_repeats("LLRP port", (str(reader.port) for reader in scenario.readers if reader.kind == "llrp"))
     _refuse_repeats("zone", (zone.id for zone in scenario.zones))
     _refuse_repeats("product", (product.sku for product in scenario.products))
     _refuse_repeats("device", devices)

@@ -1,6 +1,9 @@
 """The wired store: in lockstep against the edge's drivers over null modems, and on real ptys."""
 
+import asyncio
+import contextlib
 import csv
+import socket
 import threading
 import time
 import tomllib
@@ -8,18 +11,27 @@ from collections import defaultdict
 
 import msgspec
 import pytest
+from llrpkit.exceptions import LLRPConnectionError
+from llrpkit.reader import Reader as LlrpReader
 
-from contract.errors import LinkError
+from contract.errors import ConfigError, LinkError
 from contract.wire import impinj_json
 from edge.drivers import driver
 from firmware_sim.bench import Broker, SimulatedStore, Stops, run_realtime, write_store_files
 from firmware_sim.links.memory import NullModem
 from firmware_sim.world.files import edge_devices
-from firmware_sim.world.scenario import tagged_items
+from firmware_sim.world.scenario import Reader, check_scenario, tagged_items
 from firmware_sim.world.scenarios import built_in
 
 START = 1_780_000_000_000
 EMPTY = msgspec.structs.replace(built_in("default").behaviour, shoppers_per_h=0.0)
+
+
+@pytest.fixture
+def unused_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def scenario(name="busy", *, noise=False, **changes):
@@ -168,3 +180,41 @@ def test_a_run_that_cannot_make_its_lines_says_so(tmp_path):
             on_sales=lambda sales: None,
             stops=Stops(),
         )
+
+
+def test_an_llrp_reader_of_a_running_store_reports_what_lies_at_its_antennas(tmp_path, unused_port):
+    reader = Reader(device="gate", kind="llrp", antennas={"1": "shelf-a", "2": "shelf-b"}, port=unused_port)
+    store = SimulatedStore(scenario(behaviour=EMPTY, readers=(reader,), counters=(), trays=()), 1)
+    stops = Stops()
+    arguments = {"folder": tmp_path / "lines", "broker": Broker(port=9), "on_sales": lambda sales: None}
+    thread = threading.Thread(
+        target=run_realtime, args=(store,), kwargs={**arguments, "stops": stops, "seconds": 20}
+    )
+    thread.start()
+
+    async def read():
+        async with LlrpReader("127.0.0.1", unused_port) as client:
+            return [tag async for tag in client.inventory(duration=2.0)]
+
+    try:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with contextlib.suppress(LLRPConnectionError):
+                tags = asyncio.run(read())
+                break
+            time.sleep(0.05)
+    finally:
+        stops.everything.set()
+        thread.join(10)
+    lying = {epc: zone for epc, _, zone in tagged_items(store.scenario)}
+    assert len(tags) > 20
+    assert {lying[tag.epc_hex.upper()] for tag in tags} == {"shelf-a", "shelf-b"}
+    assert all(reader.antennas[str(tag.antenna)] == lying[tag.epc_hex.upper()] for tag in tags)
+
+
+def test_two_llrp_readers_need_two_ports():
+    readers = tuple(
+        Reader(device=f"gate-{zone}", kind="llrp", antennas={"1": zone}) for zone in ("shelf-a", "shelf-b")
+    )
+    with pytest.raises(ConfigError, match="LLRP port '5084' is given 2 times"):
+        check_scenario(scenario(readers=readers))

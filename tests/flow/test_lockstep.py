@@ -43,3 +43,21 @@ def test_the_hub_rebuilds_the_same_read_tables_from_its_ledger(tmp_path):
     run.run(120)
     assert run.hub.verify() == []
     run.close()
+
+
+@pytest.mark.flow
+@pytest.mark.parametrize("kind", ["zebra", "llrp"])
+def test_readers_of_other_makes_tell_the_same_truth(tmp_path, kind):
+    calm = msgspec.structs.replace(built_in("calm"), noise=False)
+    readers = tuple(
+        msgspec.structs.replace(reader, kind=kind) if reader.kind == "impinj_r700" else reader
+        for reader in calm.readers
+    )
+    run = Lockstep(msgspec.structs.replace(calm, readers=readers), 13, tmp_path, start=START)
+    run.run(600)
+    run.settle(60)
+    hub, truth = run.hub_picture(), run.truth_picture()
+    run.close()
+    assert [row for row in compare(hub, truth) if not row.equal] == []
+    assert tag_zone_error(hub, truth) == 0.0
+    assert truth.entered > 2

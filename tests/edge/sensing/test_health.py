@@ -3,7 +3,7 @@
 import msgspec
 
 from contract.messages import Blind, DeviceHealth, Rejected
-from edge.model import Place, RejectRead, StatusRead, TagRead
+from edge.model import InputRead, Place, RejectRead, StatusRead, TagRead
 from edge.sensing.health import HealthState, restart_health, sense_health
 
 PLACE = Place(zones={("r1", 1): "shelf-a"}, trays={}, lines={}, silent_after_ms={"r1": 10_000})
@@ -96,3 +96,10 @@ def test_a_fault_that_comes_and_goes_is_told_every_few_seconds_not_at_each_repor
     assert "error: overload" in {report.detail for report in told}
     bench.run(10, READ)
     assert bench.of(DeviceHealth)[-1].detail == ""
+
+
+def test_a_photo_eye_does_not_make_a_reader_see_that_may_not_transmit():
+    no_region = StatusRead(device="r1", at=0, what="no_region", detail="no region is configured")
+    bench = Bench().run(1, OPEN).run(60, InputRead(device="r1", at=0, port=1, high=True), no_region)
+    assert "ok" not in {o.state for o in bench.of(DeviceHealth)}
+    assert bench.of(DeviceHealth)[-1].detail == "no_region: no region is configured"

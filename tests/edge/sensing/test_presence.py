@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.messages import TagArrived, TagMoved, TagPickedUp, TagPutBack
-from edge.model import Place, RejectRead, StatusRead, TagRead
+from edge.model import InputRead, Place, RejectRead, StatusRead, TagRead
 from edge.sensing.presence import PresenceSettings, PresenceState, restart_presence, sense_presence
 
 RING = "30751FEB705C5904E3D50D70"
@@ -187,3 +187,16 @@ def test_after_a_restart_half_an_arrival_is_none_and_a_picked_up_tag_is_remember
     bench.run(5, tags=[(RING, 2, -50)])
     assert isinstance(bench.seen[-1], TagPutBack)
     assert bench.seen[-1].from_zone == "shelf-a"
+
+
+def test_a_photo_eye_beside_a_stopped_reader_departs_nothing(bench):
+    bench.run(20, tags=[(RING, 1, -50.0)])
+    for _ in range(600):
+        bench.now += 500
+        bench.step(
+            [
+                InputRead(device="r1", at=bench.now, port=1, high=True),
+                StatusRead(device="r1", at=bench.now, what="stopped"),
+            ]
+        )
+    assert bench.kinds() == [TagArrived]
