@@ -73,7 +73,7 @@ class StatusRead(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         what: stable word: ``alive`` (an answer without content, such as "no tag"), ``started``,
-            ``stopped``, ``error`` (the device reports a fault) …
+            ``stopped``, ``error`` (the device reports a fault), ``gap`` (numbered reports of it were lost) …
     """
 
     device: str

@@ -3,8 +3,9 @@
 ``logics_data`` carries records per logic: people forward (``fw``, in) and backward (``bw``, out) between two
 times, or a ``balance``, which is an occupancy. ``live_data`` shows where people are; its line crossings are
 the same people that the logics count, so they are signs of life and nothing else. ``connection_test`` is what
-the sensor's web page sends when asked to try the connection. Every package of an agent has a number:
-a missing one is a lost package. A repeated delivery is recognised by logic and interval.
+the sensor's web page sends when asked to try the connection. Every package of an agent has a number, so a
+lost one is noticed; of live data that is of no matter. A repeated delivery is recognised by logic and
+interval.
 
 Sources: two independent public implementations of the push format agree; the vendor's manual was not
 seen. Firmware 3 and 4 speak otherwise and are refused.
@@ -45,7 +46,6 @@ class _Package(msgspec.Struct, frozen=True):
 
 class _Sensor(msgspec.Struct, frozen=True):
     serial_number: str | None = None
-    name: str | None = None
 
 
 class _Count(msgspec.Struct, frozen=True):
@@ -77,7 +77,6 @@ class _LiveFrame(msgspec.Struct, frozen=True):
 
 class _Live(msgspec.Struct, frozen=True):
     package_info: _Package = _Package()
-    sensor_info: _Sensor = _Sensor()
     frames: tuple[_LiveFrame, ...] = ()
 
 
@@ -118,16 +117,18 @@ def _envelope(envelope: Any) -> list[Frame]:
     return found
 
 
-def _package(kind: str, package: _Package, sensor: _Sensor) -> list[Frame]:
+def _check_version(package: _Package) -> None:
     if not package.version.startswith(VERSION):
         raise FrameError("value", f"the push has version {package.version}; expected firmware {VERSION}")
-    if package.id is None:
-        return []
-    return [Package(f"{sensor.serial_number}/{kind}/{package.agent_id}"[:200], package.id)]
 
 
 def _logics(data: _Logics) -> list[Frame]:
-    found = _package("logics", data.package_info, data.sensor_info)
+    package = data.package_info
+    _check_version(package)
+    found: list[Frame] = []
+    if package.id is not None:
+        sender = f"{data.sensor_info.serial_number}/{package.agent_id}"
+        found.append(Package(sender[:200], package.id))
     counts = [
         frame
         for number, logic in enumerate(data.logics, 1)
@@ -177,8 +178,6 @@ def _text(moment: str | float | None) -> str | None:
 
 
 def _live(data: _Live) -> list[Frame]:
+    _check_version(data.package_info)
     events = sum(len(frame.events) for frame in data.frames)
-    return [
-        *_package("live", data.package_info, data.sensor_info),
-        Word("live", f"{len(data.frames)} frames, {events} events"),
-    ]
+    return [Word("live", f"{len(data.frames)} frames, {events} events")]

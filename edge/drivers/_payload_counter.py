@@ -1,7 +1,6 @@
 """What drivers of people counters with payloads share: what the parsed frames mean as reads.
 
-Numbered packages show what was lost on the way: a jump of the number is an ``error`` status that says how
-many. A number that comes again, or below the last one, is a repeat or a late delivery; far below it, the
+Numbered packages show what was lost on the way: a jump of the number is a ``gap`` status that says how many. A number that comes again, or below the last one, is a repeat or a late delivery; far below it, the
 sender started anew. Whether a repeated report counts is decided where people are counted, see
 :mod:`edge.sensing.footfall`, because that survives a restart.
 """
@@ -103,4 +102,4 @@ class PayloadCounterDriver(Driver):
         if lost < 1:
             return []
         packages = "package was" if lost == 1 else "packages were"
-        return [self._status("error", now, f"gap: {lost} {packages} lost before number {number}")]
+        return [self._status("gap", now, f"{lost} {packages} lost before number {number}")]

@@ -3,15 +3,15 @@
 An input is an observation when its level changes; the first level ever heard is one too. A tag on an
 enrolment antenna is presented once: it must be away for a moment before it is presented again, and a
 tag farther than the plate (weaker than ``min_rssi_dbm``) is a neighbour, not an offer. Readers of an
-enrolment station sense no zone.
+enrolment station sense no zone. Reports that a device numbered and that never came are an alert.
 """
 
 from typing import Final
 
 import msgspec
 
-from contract.messages import AnyObservation, BarcodeScanned, InputChanged, LabelShown, TagPresented
-from edge.model import BarcodeRead, InputRead, LabelRead, Place, Read, TagRead
+from contract.messages import Alert, AnyObservation, BarcodeScanned, InputChanged, LabelShown, TagPresented
+from edge.model import BarcodeRead, InputRead, LabelRead, Place, Read, StatusRead, TagRead
 
 MAX_PRESENTED: Final = 2_000
 MAX_CODE: Final = 200
@@ -56,6 +56,8 @@ def sense_signals(
                     observations.append(InputChanged(at=read.at, device=device, port=port, high=high))
             case BarcodeRead(device=device, code=code) if code:
                 observations.append(BarcodeScanned(at=read.at, device=device, code=code[:MAX_CODE]))
+            case StatusRead(device=device, what="gap", detail=detail):
+                observations.append(Alert(at=read.at, device=device, code="reports_lost", text=detail))
             case LabelRead():
                 observations.append(
                     LabelShown(

@@ -57,7 +57,7 @@ def line(number=1, **total):
 
 def test_an_interval_of_a_logic():
     package, interval = xovis_json.parse_payload(dumped(logics(logic())))
-    assert package == Package("None/logics/1000", 41)
+    assert package == Package("None/1000", 41)
     assert interval == LineCount(
         line="main-entrance",
         entered=4,
@@ -99,7 +99,7 @@ def test_without_an_interval_the_package_tells_reports_apart():
 def test_crossings_of_live_data_count_nobody():
     frame = {"time": NOON, "tracked_objects": [], "events": [{"type": "LINE_CROSS"}] * 3}
     found = xovis_json.parse_payload(dumped([{"live_data": {"package_info": {"id": 7}, "frames": [frame]}}]))
-    assert found == [Package("None/live/None", 7), Word("live", "1 frames, 3 events")]
+    assert found == [Word("live", "1 frames, 3 events")]
 
 
 def test_several_envelopes_and_a_bad_one_among_them():

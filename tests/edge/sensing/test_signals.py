@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.messages import BarcodeScanned, InputChanged, LabelShown, TagPresented
-from edge.model import BarcodeRead, InputRead, LabelRead, Place, TagRead
+from contract.messages import Alert, BarcodeScanned, InputChanged, LabelShown, TagPresented
+from edge.model import BarcodeRead, InputRead, LabelRead, Place, StatusRead, TagRead
 from edge.sensing.signals import MAX_PRESENTED, EnrolmentSettings, SignalState, sense_signals
 
 PLACE = Place(zones={}, trays={}, lines={}, silent_after_ms={}, stations=frozenset({"enrol-1"}))
@@ -34,6 +34,13 @@ def test_an_input_is_told_at_each_change_and_at_no_other_time(levels, size):
     turns = [(at, [eye(high) for high in levels[at : at + size]]) for at in range(0, len(levels), size)]
     told = [observation.high for observation in fold(*turns)]
     assert told == [high for before, high in zip([None, *levels], levels, strict=False) if high != before]
+
+
+def test_a_gap_in_numbered_reports_is_an_alert_and_other_statuses_are_not():
+    said = [
+        StatusRead(device="door", at=7, what=what, detail="3 packages were lost") for what in ("alive", "gap")
+    ]
+    assert fold((9, said)) == [Alert(at=7, device="door", code="reports_lost", text="3 packages were lost")]
 
 
 def test_ports_are_apart():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from contract.wire import modbus_rtu
 from edge.model import CountRead, Place, RejectRead, StatusRead
 from edge.sensing.footfall import FootfallState, sense_footfall
+from edge.sensing.signals import EnrolmentSettings, SignalState, sense_signals
 from firmware_sim.devices.modbus_counter import ModbusCounterTwin
 from firmware_sim.devices.publishing_counter import MilesightLoraTwin, MilesightTwin, RoodeTwin, XovisTwin
 from firmware_sim.links.faults import FaultRates
@@ -99,8 +100,10 @@ def test_lost_packages_are_told_and_repeats_are_not(host):
     for _ in range(3):
         twin.lose_package()
     reads = follow(twin, driver, door, [(1, 0)], START + MINUTE)
-    gaps = [read for read in reads if isinstance(read, StatusRead) and read.what == "error"]
-    assert [gap.detail for gap in gaps] == ["gap: 3 packages were lost before number 14"]
+    _, alerts = sense_signals(SignalState(), reads, START, place=PLACE, settings=EnrolmentSettings())
+    assert [(alert.code, alert.text) for alert in alerts] == [
+        ("reports_lost", "3 packages were lost before number 14")
+    ]
     assert door.entered == 2
 
 
@@ -110,7 +113,7 @@ def test_a_sensor_that_numbers_anew_has_lost_nothing(host):
         twin, start = XovisTwin(package=package), START + package * MINUTE
         twin.power_cycle(start)
         reads = follow(twin, driver, door, [(1, 0)], start)
-        assert not [read for read in reads if isinstance(read, StatusRead) and read.what == "error"]
+        assert not [read for read in reads if isinstance(read, StatusRead) and read.what == "gap"]
     assert door.entered == 2
 
 
