@@ -17,8 +17,8 @@ from cli.notify import heartbeat_from
 from contract.errors import ConfigError, ShelfwiseError
 from hub.app import LocalHub, run, wall_clock
 from hub.config import HubSettings, load_settings
+from hub.ledger.catalogue import store_names
 from hub.ledger.engine import hold_database
-from hub.ledger.reads import store_names
 from hub.ledger.rebuild import rebuild, verify
 from hub.services.catalogue import parse_sales, read_text
 

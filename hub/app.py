@@ -26,10 +26,12 @@ from hub.ingest.jetstream import JetStreamSource
 from hub.ingest.mqtt import MqttSource
 from hub.ingest.pump import Pump
 from hub.ingest.source import Source
+from hub.ledger.catalogue import store_names
 from hub.ledger.engine import UnavailableError, migrate, open_engine
-from hub.ledger.reads import Reader, SyncReader, store_names
+from hub.ledger.reads import Reader, SyncReader
 from hub.ledger.rebuild import verify
-from hub.ledger.writer import Transaction, Writer, WriterThread
+from hub.ledger.writer import Transaction, Writer
+from hub.ledger.writer_thread import WriterThread
 from hub.metrics import HubMetrics
 from hub.model import Sale
 from hub.services.catalogue import load, read_catalogue

@@ -4,14 +4,14 @@ from typing import Any
 
 import msgspec
 
-from hub.ledger import reads
+from hub.ledger import catalogue, reads
 from hub.ledger.reads import Connection
 from hub.services.stock import devices_now, zones_now
 
 
 def devices(connection: Connection, store: str, now: int, *, stale_after_ms: int) -> list[dict[str, Any]]:
     """Return each device's state with its zones and rejects. Raises NotFoundError."""
-    reads.store(connection, store)
+    catalogue.store(connection, store)
     heard = reads.heard(connection, store)
     zones = zones_now(connection, store, now, stale_after_ms=stale_after_ms)
     rejects: dict[str, dict[str, int]] = {}
@@ -36,14 +36,14 @@ def devices(connection: Connection, store: str, now: int, *, stale_after_ms: int
 
 def streams(connection: Connection, store: str) -> list[dict[str, Any]]:
     """Return every stream of a store. Raises NotFoundError."""
-    reads.store(connection, store)
+    catalogue.store(connection, store)
     rows = reads.rows_of(connection, "streams", store, order=("agent", "stream"))
     return [{key: value for key, value in row.items() if key not in ("id", "receipt_digest")} for row in rows]
 
 
 def alerts(connection: Connection, store: str, limit: int) -> list[dict[str, Any]]:
     """Return alerts, newest first. Raises NotFoundError."""
-    reads.store(connection, store)
+    catalogue.store(connection, store)
     return reads.rows_of(connection, "alerts", store, order=("-at_ms",), limit=limit)
 
 
@@ -56,7 +56,7 @@ def dead_letters(connection: Connection, limit: int) -> tuple[int, list[dict[str
 
 def decisions(connection: Connection, store: str, *, sku: str | None, limit: int) -> list[dict[str, Any]]:
     """Return decisions, newest first. Raises NotFoundError."""
-    reads.store(connection, store)
+    catalogue.store(connection, store)
     found = []
     for row in reads.decisions(connection, store, sku=sku, limit=limit):
         values = reads.as_dict(row)
@@ -75,14 +75,14 @@ def order_out(row: Any) -> dict[str, Any]:
 
 def orders(connection: Connection, store: str, state: str | None) -> list[dict[str, Any]]:
     """Return orders, newest first. Raises NotFoundError."""
-    reads.store(connection, store)
+    catalogue.store(connection, store)
     return [order_out(row) for row in reads.orders(connection, store, [state] if state else [])]
 
 
 def sales(connection: Connection, store: str, since_ms: int, until_ms: int | None) -> list[dict[str, Any]]:
     """Return sale lines in a span of time, oldest first, with the SKU each means. Raises NotFoundError."""
-    reads.store(connection, store)
-    names = reads.naming(connection)
+    catalogue.store(connection, store)
+    names = catalogue.naming(connection)
     found = []
     for row in reads.movement_rows(connection, store, "sold", since_ms=since_ms, until_ms=until_ms):
         sku = names.sku_of_code(row.code)

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from hub.ledger import reads
+from hub.ledger import catalogue, reads
 from hub.ledger.reads import Connection
 from hub.projections import footfall as fold
 from hub.projections.business_day import Span, business_date, business_day, local_hour
@@ -86,7 +86,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 def day_of(connection: Connection, store: str, day: date | None, now: int) -> tuple[Any, date, Span]:
     """Return the store, the business date asked for (today's without one) and its span."""
-    found = reads.store(connection, store)
+    found = catalogue.store(connection, store)
     chosen = day or business_date(found, now)
     return found, chosen, business_day(found, chosen)
 
@@ -130,7 +130,7 @@ class SoldLabel(NamedTuple):
     sku: str | None
 
 
-def sold_labels(connection: Connection, store: str, names: reads.Naming) -> dict[str, SoldLabel]:
+def sold_labels(connection: Connection, store: str, names: catalogue.Naming) -> dict[str, SoldLabel]:
     """Return EPC → the sale that most likely took the picked item."""
     picked: dict[str | None, list[PickedItem]] = {}
     sku_of: dict[str, str | None] = {}
@@ -154,7 +154,7 @@ def sold_labels(connection: Connection, store: str, names: reads.Naming) -> dict
 def try_ons(connection: Connection, store: str, day: date | None, now: int) -> list[TryOns]:
     """Return try-ons per SKU of a business day, most tried first. Raises NotFoundError."""
     _found, _chosen, span = day_of(connection, store, day, now)
-    names = reads.naming(connection)
+    names = catalogue.naming(connection)
     returned: Counter[str | None] = Counter()
     touches: Counter[str | None] = Counter()
     for row in reads.try_on_rows(connection, store, *span):
@@ -247,8 +247,8 @@ def find_items(
     The database filters and cuts the page where it can: sold is a label that only picked items carry, and
     names are the catalogue's.
     """
-    reads.store(connection, store)
-    names = reads.naming(connection)
+    catalogue.store(connection, store)
+    names = catalogue.naming(connection)
     labels = sold_labels(connection, store, names)
     status = PICKED if wanted.status == SOLD else wanted.status
     judged_here = wanted.names or status == PICKED
@@ -283,7 +283,7 @@ def _next(page: list[Item], rest: Sequence[object], limit: int | None) -> str | 
     return page[-1].epc if limit is not None and len(rest) > limit else None
 
 
-def _item(row: Any, names: reads.Naming, labels: Mapping[str, SoldLabel]) -> Item:
+def _item(row: Any, names: catalogue.Naming, labels: Mapping[str, SoldLabel]) -> Item:
     sku = names.sku_of_item(row.bound, row.kind)
     product = names.catalogue.get(sku) if sku is not None else None
     label = labels.get(row.epc)
