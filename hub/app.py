@@ -33,14 +33,14 @@ from hub.ledger.rebuild import verify
 from hub.ledger.writer import Transaction, Writer
 from hub.ledger.writer_thread import WriterThread
 from hub.metrics import HubMetrics
-from hub.model import Sale
 from hub.services.catalogue import load, read_catalogue
 from hub.services.health import Health
 from hub.services.record import Counts, Delivery, park_undigestible, record
 from hub.services.replan import Planned, commit_plan, plan
-from hub.services.sell import Accepted, sell
+from hub.services.sell import Accepted, SaleEvent, sell
 from hub.services.signals import Signals
 from hub.services.stock import STALE_AFTER_MS, Stock, stock
+from hub.services.till_signatures import TillSecrets
 from hub.services.visits import Footfall, Item, footfall, items
 
 log = logging.getLogger(__name__)
@@ -81,8 +81,8 @@ class LocalHub:
                 for reply in self.writer.run(partial(park_undigestible, delivery=delivery, now=now)).replies
             ]
 
-    def sell(self, store: str, lines: Sequence[Sale]) -> Accepted:
-        """Record sale lines."""
+    def sell(self, store: str, lines: Sequence[SaleEvent]) -> Accepted:
+        """Record lines of sales and returns."""
         return self.writer.run(lambda transaction: sell(transaction, store, lines, self._clock()))
 
     def load_catalogue(
@@ -162,6 +162,7 @@ class RunningHub:
         clock: Clock,
         source: Source,
         heartbeat: Callable[[], None] | None = None,
+        till_secrets: TillSecrets | None = None,
     ) -> None:
         self._settings = settings
         self._heartbeat = heartbeat
@@ -194,6 +195,7 @@ class RunningHub:
             signals=self._signals,
             metrics=self._metrics.render,
             stale_after_ms=settings.stale_after_s * 1000,
+            till_secrets=till_secrets or TillSecrets(),
         )
         self.application = create_application(context)
         self._tasks: list[asyncio.Task[None]] = []
@@ -285,10 +287,13 @@ class RunningHub:
 
 
 async def serve(
-    settings: HubSettings, clock: Clock = wall_clock, heartbeat: Callable[[], None] | None = None
+    settings: HubSettings,
+    clock: Clock = wall_clock,
+    heartbeat: Callable[[], None] | None = None,
+    till_secrets: TillSecrets | None = None,
 ) -> None:
     """Run the hub until SIGTERM or SIGINT; ``heartbeat`` is called while loop and writer answer."""
-    hub = RunningHub(settings, clock, open_source(settings), heartbeat)
+    hub = RunningHub(settings, clock, open_source(settings), heartbeat, till_secrets)
     config = uvicorn.Config(
         hub.application,
         host=settings.host,
@@ -317,10 +322,15 @@ async def serve(
         await hub.stop()
 
 
-def run(settings: HubSettings, *, heartbeat: Callable[[], None] | None = None) -> None:
+def run(
+    settings: HubSettings,
+    *,
+    heartbeat: Callable[[], None] | None = None,
+    till_secrets: TillSecrets | None = None,
+) -> None:
     """Run the hub's program; returns when it was told to stop. See :func:`serve` for ``heartbeat``."""
     # What is there now stays; without this every large batch would have it searched for garbage.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    asyncio.run(serve(settings, heartbeat=heartbeat))
+    asyncio.run(serve(settings, heartbeat=heartbeat, till_secrets=till_secrets))

@@ -5,6 +5,7 @@ by code and by EPC, and resolved when they are read, so a product or a binding t
 was sold or seen before it.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import Connection, select
@@ -64,15 +65,18 @@ class Naming:
     costs one decoding per product.
     """
 
-    def __init__(self, catalogue: dict[str, Product]) -> None:
+    def __init__(self, catalogue: dict[str, Product], codes: Mapping[str, str] | None = None) -> None:
         self.catalogue = catalogue
+        self._codes = codes or {}
         self._by_gtin = {product.gtin.zfill(14): sku for sku, product in catalogue.items() if product.gtin}
         self._sku_of_kind: dict[str, str | None] = {}
 
     def sku_of_code(self, code: str) -> str:
-        """Return the SKU for a SKU or GTIN, the code itself when nobody knows it."""
+        """Return the SKU for a SKU, a code that staff have mapped or a GTIN; the code when nobody knows it."""
         if code in self.catalogue:
             return code
+        if code in self._codes:
+            return self._codes[code]
         return self._by_gtin.get(code.zfill(14), code)
 
     def sku_of_item(self, bound: str | None, kind: str) -> str | None:
@@ -92,6 +96,11 @@ class Naming:
         return self._by_gtin.get(identity.gtin) if identity is not None and identity.gtin else None
 
 
+def codes(connection: Connection) -> dict[str, str]:
+    """Return code → SKU as staff have mapped them."""
+    return {row.code: row.sku for row in connection.execute(select(t.codes.c.code, t.codes.c.sku))}
+
+
 def naming(connection: Connection) -> Naming:
     """Return the naming as of now."""
-    return Naming(products(connection))
+    return Naming(products(connection), codes(connection))

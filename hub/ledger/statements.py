@@ -44,6 +44,9 @@ class Statements(NamedTuple):
     zones: str
     products: str
     bindings: str
+    codes: str
+    till_message: str
+    till_order: str
 
 
 def compile_statements(backend: str) -> Statements:
@@ -77,6 +80,9 @@ def compile_statements(backend: str) -> Statements:
         zones=write.replace(t.zones),
         products=write.replace(t.products),
         bindings=write.replace(t.bindings),
+        codes=write.replace(t.codes),
+        till_message=write.replace(t.till_messages),
+        till_order=write.replace(t.till_orders),
     )
 
 

@@ -187,6 +187,46 @@ bindings: Final = Table(
     sqlite_with_rowid=False,
 )
 
+codes: Final = Table(
+    "codes",
+    metadata,
+    _text("code", key=True),
+    _text("sku"),
+    _text("by_"),
+    _int("set_ms"),
+    sqlite_with_rowid=False,
+)
+
+till_messages: Final = Table(
+    "till_messages",
+    metadata,
+    _text("till", key=True),
+    _text("store", key=True),
+    _text("message_id", key=True),
+    _text("state"),
+    _text("detail"),
+    _int("record_ms"),
+    Index("ix_till_messages_record", "record_ms"),
+    sqlite_with_rowid=False,
+)
+
+till_orders: Final = Table(
+    "till_orders",
+    metadata,
+    _text("till", key=True),
+    _text("store", key=True),
+    _text("order_id", key=True),
+    _text("of_order", null=True),
+    _int("version"),
+    _text("state"),
+    _text("detail"),
+    Column("body", LargeBinary, nullable=True),
+    _int("changed_ms"),
+    Index("ix_till_orders_changed", "changed_ms"),
+    Index("ix_till_orders_state", "state", "of_order"),
+    sqlite_with_rowid=False,
+)
+
 items: Final = Table(
     "items",
     metadata,
@@ -235,6 +275,7 @@ movements: Final = Table(
     _text("epc", null=True),
     _real("price", null=True),
     _int("epcs"),
+    _text("of_sale", null=True),
     UniqueConstraint("store", "kind", "ref", "line", name="uq_movements_ref"),
     Index("ix_movements_at", "store", "kind", "at_ms"),
 )

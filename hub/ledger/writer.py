@@ -162,6 +162,22 @@ class Transaction:
         """Store what agents did with commands."""
         self._many(self._sql.command_result, rows)
 
+    def put_code(self, code: str, sku: str, by: str, now: int) -> None:
+        """Store which SKU a code means."""
+        self._many(self._sql.codes, [(code, sku, by, now)])
+
+    def note_till_message(self, row: tuple[Any, ...], *, forget_before: int) -> None:
+        """Remember a till's message (in table order) and forget old ones."""
+        self._many(self._sql.till_message, [row])
+        c = t.till_messages.c
+        self.connection.execute(delete(t.till_messages).where(c.record_ms < forget_before))
+
+    def put_till_order(self, row: tuple[Any, ...], *, forget_before: int) -> None:
+        """Store where a till's order stands (in table order) and forget old ones."""
+        self._many(self._sql.till_order, [row])
+        c = t.till_orders.c
+        self.connection.execute(delete(t.till_orders).where(c.changed_ms < forget_before))
+
     def append_own(self, store: str, events: Sequence[AnyHubEvent], now: int) -> list[int]:
         """Store facts of the hub itself in the store's own stream and return their positions."""
         state = self.stream(StreamAddress(store, HUB_AGENT, HUB_STREAM), now)  # type: ignore[arg-type]

@@ -80,11 +80,15 @@ def orders(connection: Connection, store: str, state: str | None) -> list[dict[s
 
 
 def sales(connection: Connection, store: str, since_ms: int, until_ms: int | None) -> list[dict[str, Any]]:
-    """Return sale lines in a span of time, oldest first, with the SKU each means. Raises NotFoundError."""
+    """Return lines of sales and returns in a span of time, oldest first, with the SKU each means.
+
+    Raises:
+        NotFoundError: the store is not known.
+    """
     catalogue.store(connection, store)
     names = catalogue.naming(connection)
     found = []
-    for row in reads.movement_rows(connection, store, "sold", since_ms=since_ms, until_ms=until_ms):
+    for sign, row in _sold_and_returned(connection, store, since_ms, until_ms):
         sku = names.sku_of_code(row.code)
         found.append(
             {
@@ -92,7 +96,7 @@ def sales(connection: Connection, store: str, since_ms: int, until_ms: int | Non
                 "line": row.line,
                 "sku": sku,
                 "mapped": sku in names.catalogue,
-                "quantity": row.quantity,
+                "quantity": sign * row.quantity,
                 "price": row.price,
                 "epc": row.epc,
                 "sold_ms": row.at_ms,
@@ -100,3 +104,14 @@ def sales(connection: Connection, store: str, since_ms: int, until_ms: int | Non
             }
         )
     return found
+
+
+def _sold_and_returned(
+    connection: Connection, store: str, since_ms: int, until_ms: int | None
+) -> list[tuple[int, Any]]:
+    rows = [
+        (sign, row)
+        for kind, sign in (("sold", 1), ("returned", -1))
+        for row in reads.movement_rows(connection, store, kind, since_ms=since_ms, until_ms=until_ms)
+    ]
+    return sorted(rows, key=lambda pair: (pair[1].at_ms, pair[1].position))

@@ -12,7 +12,7 @@ from hub.ledger.reads import Connection
 from hub.projections import footfall as fold
 from hub.projections.business_day import Span, business_date, business_day, local_hour
 from hub.projections.items import NEVER_SEEN_MS, PICKED
-from hub.projections.labels import PickedItem, SoldUnit, label_sold
+from hub.projections.labels import PickedItem, SaleUnits, SoldUnit, label_sold, still_sold
 
 SOLD: Final = "sold"
 """Status of a picked item that a sale most likely took; a label, not a state of the register."""
@@ -138,17 +138,29 @@ def sold_labels(connection: Connection, store: str, names: catalogue.Naming) -> 
         sku = names.sku_of_item(row.bound, row.kind)
         sku_of[row.epc] = sku
         picked.setdefault(sku, []).append(PickedItem(row.picked_ms or 0, row.epc, row.zone or ""))
-    sold: dict[str, list[SoldUnit]] = {}
-    for row in reads.movement_rows(connection, store, "sold"):
-        code = names.sku_of_code(row.code)
-        units = min(row.quantity, len(picked.get(code, ())))
-        sold.setdefault(code, []).extend(
-            SoldUnit(row.at_ms, row.ref, row.line, unit, row.epc) for unit in range(units)
-        )
+    sold, returned = (_by_sku(connection, store, names, kind) for kind in ("sold", "returned"))
     labels: dict[str, SoldUnit] = {}
-    for code, units_sold in sold.items():
-        labels |= label_sold(units_sold, picked.get(code, []))
+    for sku, sales in sold.items():
+        own = picked.get(sku, [])
+        if returned.get(sku):
+            sales = still_sold(sales, returned[sku])
+        units = (
+            SoldUnit(sale.at_ms, sale.ref, sale.line, unit, sale.epc)
+            for sale in sales
+            for unit in range(min(sale.units, len(own)))
+        )
+        labels |= label_sold(units, own)
     return {epc: SoldLabel(unit, sku_of[epc]) for epc, unit in labels.items()}
+
+
+def _by_sku(
+    connection: Connection, store: str, names: catalogue.Naming, kind: str
+) -> dict[str, list[SaleUnits]]:
+    lines: dict[str, list[SaleUnits]] = {}
+    for row in reads.movement_rows(connection, store, kind):
+        units = SaleUnits(row.at_ms, row.ref, row.line, row.quantity, row.epc, row.of_sale)
+        lines.setdefault(names.sku_of_code(row.code), []).append(units)
+    return lines
 
 
 def try_ons(connection: Connection, store: str, day: date | None, now: int) -> list[TryOns]:
