@@ -34,6 +34,7 @@ from hub.ledger.writer import Transaction, Writer
 from hub.ledger.writer_thread import WriterThread
 from hub.metrics import HubMetrics
 from hub.services.catalogue import load, read_catalogue
+from hub.services.commands import dispatch, is_due
 from hub.services.health import Health
 from hub.services.record import Counts, Delivery, park_undigestible, record
 from hub.services.replan import Planned, commit_plan, plan
@@ -47,6 +48,7 @@ log = logging.getLogger(__name__)
 
 PROBE_IDLE_S: Final = 15.0
 PROBE_FAILING_S: Final = 2.0
+DISPATCH_S: Final = 0.25
 
 Clock = Callable[[], int]
 """Returns milliseconds since 1970-01-01 UTC."""
@@ -99,6 +101,10 @@ class LocalHub:
         return self.writer.run(
             lambda transaction: commit_plan(transaction, planned, now, stale_after_ms=stale)
         )
+
+    def dispatch(self) -> list[Delivery]:
+        """Return the commands (topic, payload) that are to be published now."""
+        return self.writer.run(lambda transaction: dispatch(transaction, self._clock()))
 
     def stock(self, store: str) -> Stock:
         """Return a store's on-hand."""
@@ -199,6 +205,7 @@ class RunningHub:
         )
         self.application = create_application(context)
         self._tasks: list[asyncio.Task[None]] = []
+        self._dispatching: asyncio.Task[None] | None = None
 
     def _on_batch(self, counts: Counts, seconds: float) -> None:
         self._metrics.on_batch(counts, seconds)
@@ -229,6 +236,7 @@ class RunningHub:
         self._tasks.append(asyncio.create_task(self._probe_for_ever(), name="probe"))
         if self._settings.replan_minutes:
             self._tasks.append(asyncio.create_task(self._replan_for_ever(), name="replan"))
+        self._dispatching = asyncio.create_task(self._dispatch_until_closed(), name="dispatch")
 
     async def _probe_for_ever(self) -> None:
         """Write now and then while nobody else does, so that readiness knows of a database that fails.
@@ -247,6 +255,28 @@ class RunningHub:
                 with contextlib.suppress(ShelfwiseError):
                     await asyncio.wrap_future(self.writer.submit(Transaction.touch))
             answered = self.writer.groups != groups
+
+    async def _dispatch_until_closed(self) -> None:
+        """Publish commands as they become due.
+
+        It ends by itself, soon after the signals close: a read that is cancelled halfway keeps psycopg's
+        connection from ever closing.
+        """
+        while not self._signals.closed:
+            try:
+                await self.dispatch()
+            except ShelfwiseError as error:
+                log.warning("event=dispatch_failed error=%r", str(error))
+            await asyncio.sleep(DISPATCH_S)
+
+    async def dispatch(self) -> None:
+        """Publish what is due now."""
+        now, connected = self._clock(), self.source.connected
+        if not await self._reader.read(partial(is_due, now=now, connected=connected)):
+            return
+        job = partial(dispatch, now=now, connected=connected)
+        for topic, payload in await asyncio.wrap_future(self.writer.submit(job)):
+            await self.source.publish(topic, payload)
 
     async def _replan_for_ever(self) -> None:
         stale = self._settings.stale_after_s * 1000
@@ -277,6 +307,8 @@ class RunningHub:
     async def stop(self) -> None:
         """Stop taking messages, flush, close."""
         self._signals.close()
+        if self._dispatching is not None:
+            await self._dispatching
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

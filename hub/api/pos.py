@@ -13,7 +13,7 @@ from contract.wire.till import MAX_BODY
 from hub.api.commerce import Name, Slug
 from hub.api.context import Hub, HubContext
 from hub.api.errors import responses
-from hub.ledger import catalogue, reads
+from hub.ledger import catalogue, reads, side_reads
 from hub.services.codes import map_code, unmapped
 from hub.services.till_signatures import HEADERS, Till, check_signature
 from hub.services.tills import Taken, TillMessage, take
@@ -169,7 +169,7 @@ async def get_till_orders(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[TillOrderOut]:
     """Return where orders of tills stand, the last changed first."""
-    found = await hub.read(lambda connection: reads.till_orders(connection, store, state, limit))
+    found = await hub.read(lambda connection: side_reads.till_orders(connection, store, state, limit))
     return [TillOrderOut(**reads.as_dict(row)) for row in found]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from contract.epc import identify
 from contract.errors import NotFoundError
+from hub.ledger import side_tables as side
 from hub.ledger import tables as t
 from hub.model import Product, Store, Zone
 
@@ -98,7 +99,7 @@ class Naming:
 
 def codes(connection: Connection) -> dict[str, str]:
     """Return code → SKU as staff have mapped them."""
-    return {row.code: row.sku for row in connection.execute(select(t.codes.c.code, t.codes.c.sku))}
+    return {row.code: row.sku for row in connection.execute(select(side.codes.c.code, side.codes.c.sku))}
 
 
 def naming(connection: Connection) -> Naming:

@@ -213,42 +213,6 @@ def has_movement(connection: Connection, store_id: str, kind: str, ref: str) -> 
     return connection.execute(select(c.position).where(*where).limit(1)).first() is not None
 
 
-def till_message(connection: Connection, till: str, store_id: str, message_id: str) -> Row[Any] | None:
-    """Return what became of a till's message."""
-    c = t.till_messages.c
-    where = (c.till == till, c.store == store_id, c.message_id == message_id)
-    return connection.execute(select(t.till_messages).where(*where)).first()
-
-
-def till_order(connection: Connection, till: str, store_id: str, order_id: str) -> Row[Any] | None:
-    """Return where a till's order stands."""
-    c = t.till_orders.c
-    where = (c.till == till, c.store == store_id, c.order_id == order_id)
-    return connection.execute(select(t.till_orders).where(*where)).first()
-
-
-def till_orders_of(
-    connection: Connection, till: str, store_id: str, of_order: str, state: str
-) -> Sequence[Row[Any]]:
-    """Return returns of a till's order that stand in one state."""
-    c = t.till_orders.c
-    where = (c.till == till, c.store == store_id, c.of_order == of_order, c.state == state)
-    return connection.execute(select(t.till_orders).where(*where).order_by(c.order_id)).all()
-
-
-def till_orders(
-    connection: Connection, store_id: str | None, state: str | None, limit: int
-) -> Sequence[Row[Any]]:
-    """Return orders of tills, the last changed first."""
-    c = t.till_orders.c
-    wanted = [
-        column == value for column, value in ((c.store, store_id), (c.state, state)) if value is not None
-    ]
-    columns: list[Any] = [c.till, c.store, c.order_id, c.of_order, c.version, c.state, c.detail, c.changed_ms]
-    query = select(*columns).where(*wanted).order_by(c.changed_ms.desc(), c.order_id)
-    return connection.execute(query.limit(limit)).all()
-
-
 def codes_sold(connection: Connection, store_id: str | None) -> Sequence[Row[Any]]:
     """Return each code that sales and returns used, per store, with lines, units and when."""
     c = t.movements.c

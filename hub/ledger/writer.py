@@ -13,12 +13,13 @@ from itertools import chain
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from contract.errors import LedgerError
 from contract.messages import digest_line
 from contract.topics import StreamAddress
+from hub.ledger import side_tables as side
 from hub.ledger import tables as t
 from hub.ledger.engine import UnavailableError, first_line
 from hub.ledger.statements import ROWS_AT_ONCE, Statements, compile_statements
@@ -159,8 +160,26 @@ class Transaction:
         self._many(self._sql.alert, rows)
 
     def note_command_results(self, rows: Rows) -> None:
-        """Store what agents did with commands."""
+        """Store what agents did with commands, also with those this hub did not send."""
         self._many(self._sql.command_result, rows)
+        c = side.commands.c
+        for store, agent, command_id, _device, outcome, detail, _at_ms, record_ms in rows:
+            where = (c.command_id == command_id, c.store == store, c.agent == agent)
+            values = {"state": outcome, "detail": detail, "changed_ms": record_ms}
+            self.connection.execute(update(side.commands).where(*where).values(values))
+
+    def put_command(self, row: tuple[Any, ...], *, forget_before: int) -> None:
+        """Queue a command (in table order) and forget old ones that are closed."""
+        self._many(self._sql.command, [row])
+        c = side.commands.c
+        old = (c.created_ms < forget_before, c.state.not_in(("queued", "sent")))
+        self.connection.execute(delete(side.commands).where(*old))
+
+    def change_command(self, command_id: str, **values: Any) -> None:
+        """Change columns of a command that has no result yet; one that has is left alone."""
+        c = side.commands.c
+        where = (c.command_id == command_id, c.state.in_(("queued", "sent")))
+        self.connection.execute(update(side.commands).where(*where).values(values))
 
     def put_code(self, code: str, sku: str, by: str, now: int) -> None:
         """Store which SKU a code means."""
@@ -169,14 +188,14 @@ class Transaction:
     def note_till_message(self, row: tuple[Any, ...], *, forget_before: int) -> None:
         """Remember a till's message (in table order) and forget old ones."""
         self._many(self._sql.till_message, [row])
-        c = t.till_messages.c
-        self.connection.execute(delete(t.till_messages).where(c.record_ms < forget_before))
+        c = side.till_messages.c
+        self.connection.execute(delete(side.till_messages).where(c.record_ms < forget_before))
 
     def put_till_order(self, row: tuple[Any, ...], *, forget_before: int) -> None:
         """Store where a till's order stands (in table order) and forget old ones."""
         self._many(self._sql.till_order, [row])
-        c = t.till_orders.c
-        self.connection.execute(delete(t.till_orders).where(c.changed_ms < forget_before))
+        c = side.till_orders.c
+        self.connection.execute(delete(side.till_orders).where(c.changed_ms < forget_before))
 
     def append_own(self, store: str, events: Sequence[AnyHubEvent], now: int) -> list[int]:
         """Store facts of the hub itself in the store's own stream and return their positions."""

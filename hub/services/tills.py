@@ -21,7 +21,7 @@ import msgspec
 from contract.wire import generic_till, shopify, square
 from contract.wire.base import Reject
 from contract.wire.till import SaleLine, TillReport
-from hub.ledger import reads
+from hub.ledger import reads, side_reads
 from hub.ledger.writer import Transaction
 from hub.services.record import MAX_DEAD_LETTERS, MAX_PARKED_BYTES
 from hub.services.sell import event_of, recorded
@@ -100,7 +100,7 @@ def take(transaction: Transaction, message: TillMessage, now: int) -> Taken:
 def _known_message(transaction: Transaction, message: TillMessage) -> Any:
     if message.message_id is None:
         return None
-    return reads.till_message(transaction.connection, message.till, message.store, message.message_id)
+    return side_reads.till_message(transaction.connection, message.till, message.store, message.message_id)
 
 
 def _take_report(transaction: Transaction, message: TillMessage, report: TillReport, now: int) -> Taken:
@@ -109,7 +109,7 @@ def _take_report(transaction: Transaction, message: TillMessage, report: TillRep
         return Taken(state="refused", order_id=report.order_id, refused=len(report.rejects), detail=detail)
     known = None
     if report.order_id is not None:
-        known = reads.till_order(transaction.connection, message.till, message.store, report.order_id)
+        known = side_reads.till_order(transaction.connection, message.till, message.store, report.order_id)
         if known is not None and known.version > report.version:
             return Taken(state=OUTDATED, order_id=report.order_id, detail=f"version {known.version} is known")
     state: str = RECORDED if report.state in ("sold", "returned") else report.state
@@ -177,7 +177,9 @@ def _record(transaction: Transaction, store: str, report: TillReport, now: int) 
 
 def _take_waiting(transaction: Transaction, message: TillMessage, order_id: str, now: int) -> None:
     """The order counts now, so what was put back of it counts too."""
-    for row in reads.till_orders_of(transaction.connection, message.till, message.store, order_id, WAITING):
+    for row in side_reads.till_orders_of(
+        transaction.connection, message.till, message.store, order_id, WAITING
+    ):
         waiting = TillMessage(till=message.till, store=message.store, body=row.body)
         _take_report(transaction, waiting, read_message(waiting), now)
 

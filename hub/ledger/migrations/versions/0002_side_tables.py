@@ -1,4 +1,4 @@
-"""Tills: returns, codes that staff have mapped, and what came in."""
+"""Tills: returns, codes that staff have mapped, what came in. The queue of commands."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -46,3 +46,23 @@ def upgrade() -> None:
     )
     op.create_index("ix_till_orders_changed", "till_orders", ["changed_ms"])
     op.create_index("ix_till_orders_state", "till_orders", ["state", "of_order"])
+    op.create_table(
+        "commands",
+        sa.Column("command_id", sa.Text(), nullable=False),
+        sa.Column("store", sa.Text(), nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.Column("device", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("by_", sa.Text(), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("expires_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sent", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("next_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("changed_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("command_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_commands_next", "commands", ["state", "next_ms"])
+    op.create_index("ix_commands_agent", "commands", ["store", "agent", "created_ms"])
