@@ -46,6 +46,11 @@ def check(config: Path = CONFIG) -> None:
         where = settings.port or settings.topic
         zones = ", ".join(edge.place.zones_of(settings.id)) or f"line {settings.line or '1'}"
         print(f"  {settings.id}: {device.spec.title} on {where} → {zones}")
+    wanted = edge.config.epc
+    if not wanted.keeps_all:
+        others = "kept" if wanted.keep_undecodable else "dropped"
+        prefixes = ", ".join(wanted.company_prefixes) or "any"
+        print(f"  tags: company prefix {prefixes}; those without a GS1 identity are {others}")
 
 
 @edge_app.command("outbox")

@@ -17,10 +17,11 @@ from cli.notify import heartbeat_from
 from contract.errors import ConfigError, ShelfwiseError
 from hub.app import LocalHub, run, wall_clock
 from hub.config import HubSettings, load_settings
+from hub.ledger.catalogue import store_names
 from hub.ledger.engine import hold_database
-from hub.ledger.reads import store_names
 from hub.ledger.rebuild import rebuild, verify
 from hub.services.catalogue import parse_sales, read_text
+from hub.services.till_signatures import TillSecrets
 
 T = TypeVar("T")
 hub_app = typer.Typer(no_args_is_help=True, help="The hub: observations become facts, plans and answers.")
@@ -62,7 +63,7 @@ def run_hub(config: ConfigOption = Path("hub.toml")) -> None:
             logging.getLogger(name).setLevel(logging.WARNING)
         heartbeat = heartbeat_from(os.environ)
         try:
-            run(settings, heartbeat=heartbeat)
+            run(settings, heartbeat=heartbeat, till_secrets=TillSecrets.from_environment(os.environ))
         finally:
             heartbeat.stopping()
 

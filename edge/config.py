@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from contract.epc import EpcFilter
 from contract.errors import ConfigError, MessageError
 from contract.ids import Slug, parse_slug
 from contract.messages import ShortText
@@ -113,6 +114,7 @@ class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     presence: PresenceSettings = PresenceSettings()
     weight: WeightSettings = WeightSettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
+    epc: EpcFilter = EpcFilter()
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -151,6 +153,11 @@ def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
             )
         broker = msgspec.structs.replace(broker, port=int(port))
     config = msgspec.structs.replace(config, broker=broker)
+    for prefix in config.epc.company_prefixes:
+        if not (prefix.isascii() and prefix.isdigit() and 6 <= len(prefix) <= 12):
+            raise ConfigError(
+                f"{path.name}: [epc] key 'company_prefixes': {prefix!r} is no GS1 company prefix of 6 to 12 digits"
+            )
     devices = tuple(_device(settings, path.name) for settings in config.devices)
     _no_twice([device.settings.id for device in devices], f"{path.name}: device id")
     pushing = [device for device in devices if device.settings.transport == "http"]

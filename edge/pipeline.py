@@ -6,6 +6,7 @@ that a simulated hour runs through the same code as a shop. :meth:`Pipeline.sens
 """
 
 import logging
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -15,7 +16,7 @@ from contract.messages import AnyAction, AnyObservation
 from edge.config import Device, Edge
 from edge.diagnosis import LineWatch
 from edge.driver import Driver
-from edge.model import Read, RejectRead, StatusRead
+from edge.model import Read, RejectRead, StatusRead, TagRead
 from edge.outbox import TELEMETRY, Outbox
 from edge.sensing.footfall import FootfallState, sense_footfall
 from edge.sensing.health import HealthState, restart_health, sense_health
@@ -57,6 +58,9 @@ class Pipeline:
     Args:
         edge: checked configuration.
         outbox: where the last checkpoint is; written only by :meth:`save`.
+
+    Attributes:
+        filtered: device → tag reports that the EPC filter dropped since the agent started.
     """
 
     def __init__(self, edge: Edge, outbox: Outbox) -> None:
@@ -73,6 +77,7 @@ class Pipeline:
         }
         self._reads: list[Read] = []
         self._broken: set[str] = set()
+        self.filtered: Counter[str] = Counter()
         self._unsaved: list[AnyObservation] = []
         self._saved_at = 0
         self._encoder = msgspec.msgpack.Encoder()
@@ -167,6 +172,8 @@ class Pipeline:
         ]
         reads = [read if read.at <= now else msgspec.structs.replace(read, at=now) for read in self._reads]
         self._reads = []
+        if not self._edge.config.epc.keeps_all:
+            reads = [self._passed(read) for read in reads]
         place, config, state = self._edge.place, self._edge.config, self._state
         presence, tags = sense_presence(state.presence, reads, now, place=place, settings=config.presence)
         weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
@@ -183,6 +190,15 @@ class Pipeline:
         if not (last or self._unsaved or rejects or now - self._saved_at >= CHECKPOINT_MS):
             return None
         return Batch(tuple(self._unsaved), rejects, self._encoder.encode(self._state))
+
+    def _passed(self, read: Read) -> Read:
+        """Return the read, or a mere sign of life for a tag that does not count here."""
+        if not isinstance(read, TagRead) or self._edge.config.epc.keeps(read.epc):
+            return read
+        if not self.filtered[read.device]:
+            log.info("event=epc_filtered device=%s first=%s effect=counted_only", read.device, read.epc)
+        self.filtered[read.device] += read.reads
+        return StatusRead(device=read.device, at=read.at, what="alive")
 
     def _clock_set_back(self, now: int) -> None:
         """Every span that is being measured would last until the clock is where it was: begin anew."""

@@ -26,25 +26,29 @@ from hub.ingest.jetstream import JetStreamSource
 from hub.ingest.mqtt import MqttSource
 from hub.ingest.pump import Pump
 from hub.ingest.source import Source
+from hub.ledger.catalogue import store_names
 from hub.ledger.engine import UnavailableError, migrate, open_engine
-from hub.ledger.reads import Reader, SyncReader, store_names
+from hub.ledger.reads import Reader, SyncReader
 from hub.ledger.rebuild import verify
-from hub.ledger.writer import Transaction, Writer, WriterThread
+from hub.ledger.writer import Transaction, Writer
+from hub.ledger.writer_thread import WriterThread
 from hub.metrics import HubMetrics
-from hub.model import Sale
 from hub.services.catalogue import load, read_catalogue
+from hub.services.commands import dispatch, is_due
 from hub.services.health import Health
 from hub.services.record import Counts, Delivery, park_undigestible, record
 from hub.services.replan import Planned, commit_plan, plan
-from hub.services.sell import Accepted, sell
+from hub.services.sell import Accepted, SaleEvent, sell
 from hub.services.signals import Signals
 from hub.services.stock import STALE_AFTER_MS, Stock, stock
+from hub.services.till_signatures import TillSecrets
 from hub.services.visits import Footfall, Item, footfall, items
 
 log = logging.getLogger(__name__)
 
 PROBE_IDLE_S: Final = 15.0
 PROBE_FAILING_S: Final = 2.0
+DISPATCH_S: Final = 0.25
 
 Clock = Callable[[], int]
 """Returns milliseconds since 1970-01-01 UTC."""
@@ -79,8 +83,8 @@ class LocalHub:
                 for reply in self.writer.run(partial(park_undigestible, delivery=delivery, now=now)).replies
             ]
 
-    def sell(self, store: str, lines: Sequence[Sale]) -> Accepted:
-        """Record sale lines."""
+    def sell(self, store: str, lines: Sequence[SaleEvent]) -> Accepted:
+        """Record lines of sales and returns."""
         return self.writer.run(lambda transaction: sell(transaction, store, lines, self._clock()))
 
     def load_catalogue(
@@ -97,6 +101,10 @@ class LocalHub:
         return self.writer.run(
             lambda transaction: commit_plan(transaction, planned, now, stale_after_ms=stale)
         )
+
+    def dispatch(self) -> list[Delivery]:
+        """Return the commands (topic, payload) that are to be published now."""
+        return self.writer.run(lambda transaction: dispatch(transaction, self._clock()))
 
     def stock(self, store: str) -> Stock:
         """Return a store's on-hand."""
@@ -160,6 +168,7 @@ class RunningHub:
         clock: Clock,
         source: Source,
         heartbeat: Callable[[], None] | None = None,
+        till_secrets: TillSecrets | None = None,
     ) -> None:
         self._settings = settings
         self._heartbeat = heartbeat
@@ -192,9 +201,11 @@ class RunningHub:
             signals=self._signals,
             metrics=self._metrics.render,
             stale_after_ms=settings.stale_after_s * 1000,
+            till_secrets=till_secrets or TillSecrets(),
         )
         self.application = create_application(context)
         self._tasks: list[asyncio.Task[None]] = []
+        self._dispatching: asyncio.Task[None] | None = None
 
     def _on_batch(self, counts: Counts, seconds: float) -> None:
         self._metrics.on_batch(counts, seconds)
@@ -225,6 +236,7 @@ class RunningHub:
         self._tasks.append(asyncio.create_task(self._probe_for_ever(), name="probe"))
         if self._settings.replan_minutes:
             self._tasks.append(asyncio.create_task(self._replan_for_ever(), name="replan"))
+        self._dispatching = asyncio.create_task(self._dispatch_until_closed(), name="dispatch")
 
     async def _probe_for_ever(self) -> None:
         """Write now and then while nobody else does, so that readiness knows of a database that fails.
@@ -243,6 +255,28 @@ class RunningHub:
                 with contextlib.suppress(ShelfwiseError):
                     await asyncio.wrap_future(self.writer.submit(Transaction.touch))
             answered = self.writer.groups != groups
+
+    async def _dispatch_until_closed(self) -> None:
+        """Publish commands as they become due.
+
+        It ends by itself, soon after the signals close: a read that is cancelled halfway keeps psycopg's
+        connection from ever closing.
+        """
+        while not self._signals.closed:
+            try:
+                await self.dispatch()
+            except ShelfwiseError as error:
+                log.warning("event=dispatch_failed error=%r", str(error))
+            await asyncio.sleep(DISPATCH_S)
+
+    async def dispatch(self) -> None:
+        """Publish what is due now."""
+        now, connected = self._clock(), self.source.connected
+        if not await self._reader.read(partial(is_due, now=now, connected=connected)):
+            return
+        job = partial(dispatch, now=now, connected=connected)
+        for topic, payload in await asyncio.wrap_future(self.writer.submit(job)):
+            await self.source.publish(topic, payload)
 
     async def _replan_for_ever(self) -> None:
         stale = self._settings.stale_after_s * 1000
@@ -273,6 +307,8 @@ class RunningHub:
     async def stop(self) -> None:
         """Stop taking messages, flush, close."""
         self._signals.close()
+        if self._dispatching is not None:
+            await self._dispatching
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -283,10 +319,13 @@ class RunningHub:
 
 
 async def serve(
-    settings: HubSettings, clock: Clock = wall_clock, heartbeat: Callable[[], None] | None = None
+    settings: HubSettings,
+    clock: Clock = wall_clock,
+    heartbeat: Callable[[], None] | None = None,
+    till_secrets: TillSecrets | None = None,
 ) -> None:
     """Run the hub until SIGTERM or SIGINT; ``heartbeat`` is called while loop and writer answer."""
-    hub = RunningHub(settings, clock, open_source(settings), heartbeat)
+    hub = RunningHub(settings, clock, open_source(settings), heartbeat, till_secrets)
     config = uvicorn.Config(
         hub.application,
         host=settings.host,
@@ -315,10 +354,15 @@ async def serve(
         await hub.stop()
 
 
-def run(settings: HubSettings, *, heartbeat: Callable[[], None] | None = None) -> None:
+def run(
+    settings: HubSettings,
+    *,
+    heartbeat: Callable[[], None] | None = None,
+    till_secrets: TillSecrets | None = None,
+) -> None:
     """Run the hub's program; returns when it was told to stop. See :func:`serve` for ``heartbeat``."""
     # What is there now stays; without this every large batch would have it searched for garbage.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    asyncio.run(serve(settings, heartbeat=heartbeat))
+    asyncio.run(serve(settings, heartbeat=heartbeat, till_secrets=till_secrets))

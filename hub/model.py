@@ -50,6 +50,24 @@ class Sale(HubEvent, frozen=True, kw_only=True, tag="sale"):
     epc: EpcHex | None = None
 
 
+class Returned(HubEvent, frozen=True, kw_only=True, tag="returned"):
+    """Sold goods came back and can be sold again: one line, named like a sale's by (``return_id``, ``line``).
+
+    Attributes:
+        quantity: units that came back, above zero.
+        price: per unit, as paid back.
+        of_sale: the sale they were part of, where the till says so.
+    """
+
+    return_id: Code
+    line: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+    code: Code
+    quantity: Quantity
+    price: Price | None = None
+    epc: EpcHex | None = None
+    of_sale: Code | None = None
+
+
 class GoodsReceived(HubEvent, frozen=True, kw_only=True, tag="goods_received"):
     """Goods came into the store: by EPC list, or by quantity, or both counts of one line.
 
@@ -117,7 +135,7 @@ class OrderChanged(HubEvent, frozen=True, kw_only=True, tag="order_changed"):
     by: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
-AnyHubEvent: TypeAlias = Sale | GoodsReceived | Adjusted | OrderDecided | OrderChanged
+AnyHubEvent: TypeAlias = Sale | Returned | GoodsReceived | Adjusted | OrderDecided | OrderChanged
 AnyEvent: TypeAlias = AnyObservation | AnyHubEvent
 
 PARKED: Final = "parked"

@@ -11,11 +11,11 @@ from contract.errors import ConfigError, MessageError
 from contract.ids import parse_epc, parse_slug
 from hub.api.context import Hub
 from hub.api.errors import responses
-from hub.model import Adjusted, GoodsReceived, Sale
+from hub.model import Adjusted, GoodsReceived
 from hub.services import overview
 from hub.services.catalogue import parse_sales
 from hub.services.receive import adjust, receive
-from hub.services.sell import Accepted, sell
+from hub.services.sell import Accepted, SaleEvent, event_of, sell
 
 router = APIRouter(prefix="/v1", tags=["commerce"])
 
@@ -73,7 +73,7 @@ class SaleLineIn(BaseModel):
     sold_at: Moment
     sku: Name | None = None
     gtin: Annotated[str, Field(pattern=r"^\d{8,14}$")] | None = None
-    quantity: int = Field(default=1, ge=1, le=1_000_000)
+    quantity: int = Field(default=1, ge=-1_000_000, le=1_000_000, description="below zero for a return")
     price: float | None = Field(default=None, ge=0, le=1e9)
     epc: EpcText | None = None
 
@@ -81,16 +81,16 @@ class SaleLineIn(BaseModel):
     def _one_code(self) -> "SaleLineIn":
         if (self.sku is None) == (self.gtin is None):
             raise ValueError("say either sku or gtin")
+        if self.quantity == 0:
+            raise ValueError("quantity 0 is neither a sale nor a return")
         return self
 
-    def event(self) -> Sale:
+    def event(self) -> SaleEvent:
         """Return the ledger event."""
-        code = self.sku or self.gtin or ""
-        return Sale(
+        return event_of(
+            (self.sale_id, self.line),
             at=millis(self.sold_at),
-            sale_id=self.sale_id,
-            line=self.line,
-            code=code,
+            code=self.sku or self.gtin or "",
             quantity=self.quantity,
             price=self.price,
             epc=self.epc,
@@ -144,9 +144,9 @@ def merge(outcomes: Iterable[Accepted]) -> Accepted:
 
 @router.post("/sales", summary="Record sale lines", responses=responses(409, 422, 503))
 async def post_sales(body: SalesIn, hub: Hub) -> AcceptedOut:
-    """Record sale lines, all or none. (``sale_id``, ``line``) names a line: telling it twice counts once."""
+    """Record lines of sales and returns, all or none. (``sale_id``, ``line``) names a line: telling it twice counts once."""
     now = hub.clock()
-    by_store: dict[str, list[Sale]] = {}
+    by_store: dict[str, list[SaleEvent]] = {}
     for line in body.lines:
         by_store.setdefault(line.store, []).append(line.event())
     return _accepted(
@@ -157,7 +157,7 @@ async def post_sales(body: SalesIn, hub: Hub) -> AcceptedOut:
 
 
 class SaleOut(BaseModel):
-    """A recorded sale line; ``mapped`` is false while the catalogue does not know its code."""
+    """A recorded line; ``quantity`` is below zero for a return, ``mapped`` false while nobody knows its code."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -11,6 +11,7 @@ from hub.ledger.reads import Connection, Reader
 from hub.ledger.writer import Job
 from hub.services.health import Health
 from hub.services.signals import Signals
+from hub.services.till_signatures import TillSecrets
 
 T = TypeVar("T")
 
@@ -35,6 +36,7 @@ class HubContext:
         signals: Signals,
         metrics: Callable[[], tuple[bytes, str]],
         stale_after_ms: int,
+        till_secrets: TillSecrets,
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -43,6 +45,7 @@ class HubContext:
         self.signals = signals
         self.metrics = metrics
         self.stale_after_ms = stale_after_ms
+        self.till_secrets = till_secrets
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a read in one snapshot."""

@@ -66,9 +66,16 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "sale 's-100' line 1 is recorded with other content; a correction is a new sale or an adjustment",
         ),
         422: ("invalid_request", "body.lines.0.quantity: input should be greater than or equal to 1"),
+        403: (
+            "not_allowed",
+            "the signature in X-Shopify-Hmac-Sha256 is not the till's; check the secret and the address",
+        ),
+        413: ("too_big", "the body has more than 1048576 bytes"),
         503: ("ledger_unavailable", "the database refused: database or disk is full"),
     }
     titles = {
+        403: "Not allowed",
+        413: "Too big",
         404: "Not known",
         409: "Conflicts with what is recorded",
         422: "Not understood",

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from hub.api.context import Hub, HubContext
 from hub.api.errors import responses
-from hub.ledger import reads
+from hub.ledger import catalogue, reads
 
 router = APIRouter(prefix="/v1/stores/{store}", tags=["events"])
 
@@ -43,7 +43,7 @@ async def get_events(
 
     Nothing is queued per client: each reads on from its own position, at its own pace.
     """
-    await hub.read(lambda connection: reads.store(connection, store))
+    await hub.read(lambda connection: catalogue.store(connection, store))
     if (
         last_event_id is not None
         and last_event_id.isascii()

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hub.api.context import Hub
 from hub.api.errors import responses
-from hub.ledger import reads
+from hub.ledger import catalogue, reads
 from hub.model import Store
 from hub.services import overview as service
 
@@ -150,7 +150,7 @@ async def get_stores(hub: Hub) -> list[StoreOut]:
     """Return every store that a store file or an agent has named."""
 
     def query(connection: reads.Connection) -> list[Store]:
-        return [reads.store(connection, name) for name in reads.store_names(connection)]
+        return [catalogue.store(connection, name) for name in catalogue.store_names(connection)]
 
     return [_store_out(store) for store in await hub.read(query)]
 
@@ -158,7 +158,7 @@ async def get_stores(hub: Hub) -> list[StoreOut]:
 @router.get("/stores/{store}", summary="One store", responses=responses(404, 503, 422))
 async def get_store(store: str, hub: Hub) -> StoreOut:
     """Return a store with its hours and floor plan."""
-    return _store_out(await hub.read(lambda connection: reads.store(connection, store)))
+    return _store_out(await hub.read(lambda connection: catalogue.store(connection, store)))
 
 
 def _store_out(store: Store) -> StoreOut:

@@ -16,7 +16,8 @@ import msgspec
 from contract.errors import MessageError
 from hub.ingest.source import ReceivedBatch, Source
 from hub.ledger.engine import UnavailableError
-from hub.ledger.writer import Transaction, WriterThread
+from hub.ledger.writer import Transaction
+from hub.ledger.writer_thread import WriterThread
 from hub.services.record import Counts, Delivery, Recorded, park_undigestible, record
 
 log = logging.getLogger(__name__)

@@ -14,18 +14,15 @@ from sqlalchemy import Connection as Connection
 from sqlalchemy import Row, and_, case, func, literal, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from contract.epc import decode_epc
-from contract.errors import LedgerError, MessageError, NotFoundError
+from contract.errors import LedgerError, NotFoundError
 from hub.ledger import tables as t
+from hub.ledger.catalogue import Naming
 from hub.ledger.engine import first_line, open_async_engine, open_read_engine
-from hub.model import Product, Store, Zone
 from hub.projections.devices import StateReport
 from hub.projections.items import NEVER_SEEN_MS
 from hub.projections.on_hand import ItemUnits, Movement, Tray
 
 T = TypeVar("T")
-_SGTIN_SERIAL_DIGITS: Final = 9
-
 
 COMPUTING_THREADS: Final = 2
 
@@ -95,89 +92,6 @@ class SyncReader:
 def position(connection: Connection) -> int:
     """Return the position of the last event."""
     return connection.scalar(select(func.max(t.events.c.position))) or 0
-
-
-def store(connection: Connection, name: str) -> Store:
-    """Return a store of the catalogue, or one with defaults for a store only its edges have named.
-
-    Raises:
-        NotFoundError: neither the catalogue nor any agent knows it.
-    """
-    row = connection.execute(select(t.stores).where(t.stores.c.store == name)).first()
-    if row is None:
-        known = connection.execute(select(t.streams.c.id).where(t.streams.c.store == name).limit(1)).first()
-        if known is None:
-            raise NotFoundError(
-                f"store {name!r} is not known: no store file names it and no agent has reported from it"
-            )
-        return Store(store=name)
-    c = t.zones.c
-    plan = connection.execute(select(t.zones).where(c.store == name).order_by(c.zone))
-    zones = tuple(
-        Zone(zone=z.zone, name=z.name, name_zh=z.name_zh, kind=z.kind, x=z.x, y=z.y, w=z.w, h=z.h)
-        for z in plan
-    )
-    return Store(
-        store=row.store, name=row.name, name_zh=row.name_zh, time_zone=row.time_zone, opens=row.opens, closes=row.closes,
-        currency=row.currency, zones=zones,
-    )  # fmt: skip
-
-
-def store_names(connection: Connection) -> list[str]:
-    """Return all stores that the catalogue or any agent has named."""
-    named = {row[0] for row in connection.execute(select(t.stores.c.store))}
-    return sorted(named | {row[0] for row in connection.execute(select(t.streams.c.store).distinct())})
-
-
-def products(connection: Connection) -> dict[str, Product]:
-    """Return the catalogue by SKU."""
-    names = [column.name for column in t.products.columns]
-    rows = connection.execute(select(t.products).order_by(t.products.c.sku)).all()
-    return {row[0]: Product(**dict(zip(names, row, strict=True))) for row in rows}
-
-
-class Naming:
-    """Which SKU a code or an EPC means, as far as catalogue and bindings tell today.
-
-    A binding wins over the GTIN in the EPC; queries join it and hand it over. Decoding is by **kind**, not
-    by EPC: the serial number's bits are dropped first (see :data:`_KIND`), so that a store's worth of tags
-    costs one decoding per product.
-    """
-
-    def __init__(self, catalogue: dict[str, Product]) -> None:
-        self.catalogue = catalogue
-        self._by_gtin = {product.gtin.zfill(14): sku for sku, product in catalogue.items() if product.gtin}
-        self._sku_of_kind: dict[str, str | None] = {}
-
-    def sku_of_code(self, code: str) -> str:
-        """Return the SKU for a SKU or GTIN, the code itself when nobody knows it."""
-        if code in self.catalogue:
-            return code
-        return self._by_gtin.get(code.zfill(14), code)
-
-    def sku_of_item(self, bound: str | None, kind: str) -> str | None:
-        """Return the SKU of an item by its binding or its EPC's kind, None when nothing explains it."""
-        if bound is not None:
-            return bound
-        if not kind:
-            return None
-        if kind not in self._sku_of_kind:
-            serial = "0" * _SGTIN_SERIAL_DIGITS
-            epc = kind[:14] + format(int(kind[14], 16) & 0xC, "X") + serial if len(kind) == 15 else kind
-            self._sku_of_kind[kind] = self._sku_of_gtin(epc)
-        return self._sku_of_kind[kind]
-
-    def _sku_of_gtin(self, epc: str) -> str | None:
-        try:
-            gtin = decode_epc(epc).gtin
-        except MessageError:
-            return None
-        return self._by_gtin.get(gtin) if gtin else None
-
-
-def naming(connection: Connection) -> Naming:
-    """Return the naming as of now."""
-    return Naming(products(connection))
 
 
 _SGTIN_96_DIGITS: Final = 24
@@ -290,6 +204,28 @@ def movement(connection: Connection, store_id: str, kind: str, ref: str, line: i
     return connection.execute(
         select(t.movements).where(c.store == store_id, c.kind == kind, c.ref == ref, c.line == line)
     ).first()
+
+
+def has_movement(connection: Connection, store_id: str, kind: str, ref: str) -> bool:
+    """Tell whether there is a movement of this kind under this name, whatever its line."""
+    c = t.movements.c
+    where = (c.store == store_id, c.kind == kind, c.ref == ref)
+    return connection.execute(select(c.position).where(*where).limit(1)).first() is not None
+
+
+def codes_sold(connection: Connection, store_id: str | None) -> Sequence[Row[Any]]:
+    """Return each code that sales and returns used, per store, with lines, units and when."""
+    c = t.movements.c
+    where: list[Any] = [c.kind.in_(("sold", "returned"))]
+    if store_id is not None:
+        where.append(c.store == store_id)
+    figures: list[Any] = [
+        func.count().label("lines"),
+        func.sum(c.quantity).label("units"),
+        func.min(c.at_ms).label("first_ms"),
+        func.max(c.at_ms).label("last_ms"),
+    ]
+    return connection.execute(select(c.store, c.code, *figures).where(*where).group_by(c.store, c.code)).all()
 
 
 def state_reports(connection: Connection, store_id: str) -> list[StateReport]:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Dialect, Table, and_, bindparam, case, fun
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from hub.ledger import side_tables as side
 from hub.ledger import tables as t
 
 ROWS_AT_ONCE: Final = 250
@@ -44,6 +45,10 @@ class Statements(NamedTuple):
     zones: str
     products: str
     bindings: str
+    codes: str
+    till_message: str
+    till_order: str
+    command: str
 
 
 def compile_statements(backend: str) -> Statements:
@@ -77,6 +82,10 @@ def compile_statements(backend: str) -> Statements:
         zones=write.replace(t.zones),
         products=write.replace(t.products),
         bindings=write.replace(t.bindings),
+        codes=write.replace(side.codes),
+        till_message=write.replace(side.till_messages),
+        till_order=write.replace(side.till_orders),
+        command=write.insert(side.commands),
     )
 
 

@@ -1,44 +1,34 @@
-"""The one place that writes to the ledger: transactions, and the thread that runs them.
+"""The one place that writes to the ledger: what a transaction may do, and groups of jobs that run in one.
 
-A **job** is a function of a :class:`Transaction`. Jobs that queue up within a few milliseconds commit
-together (group commit, ``synchronous=FULL``); each runs in its own savepoint, so a job that is refused
-or fails leaves no trace and its neighbours stand. If the commit itself fails, everything is rolled
-back, caches are cleared and the jobs are run again singly, so that one of them cannot take the others
-down. A caller's future resolves after the commit, never before.
+A **job** is a function of a :class:`Transaction`. Jobs of a group commit together (``synchronous=FULL``);
+each runs in its own savepoint, so a job that is refused or fails leaves no trace and its neighbours
+stand. If the commit itself fails, everything is rolled back, caches are cleared and the jobs are run
+again singly, so that one of them cannot take the others down.
 
 Caches (stream rows, the next position) live as long as the transactions they mirror succeed.
 """
 
-import logging
-import queue
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from itertools import chain
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from contract.errors import LedgerError, ShelfwiseError
+from contract.errors import LedgerError
 from contract.messages import digest_line
 from contract.topics import StreamAddress
+from hub.ledger import side_tables as side
 from hub.ledger import tables as t
 from hub.ledger.engine import UnavailableError, first_line
 from hub.ledger.statements import ROWS_AT_ONCE, Statements, compile_statements
 from hub.model import HUB_AGENT, HUB_STREAM, AnyHubEvent, Product, Store, encode_hub_event
 from hub.projections.batch import Batch
 
-log = logging.getLogger(__name__)
-
 T = TypeVar("T")
 Rows = Sequence[tuple[Any, ...]]
 
-MAX_QUEUED: Final = 1000
-GROUP_WINDOW_S: Final = 0.002
-MAX_GROUP: Final = 64
 _LOOKUP: Final = 500
 
 
@@ -170,8 +160,42 @@ class Transaction:
         self._many(self._sql.alert, rows)
 
     def note_command_results(self, rows: Rows) -> None:
-        """Store what agents did with commands."""
+        """Store what agents did with commands, also with those this hub did not send."""
         self._many(self._sql.command_result, rows)
+        c = side.commands.c
+        for store, agent, command_id, _device, outcome, detail, _at_ms, record_ms in rows:
+            where = (c.command_id == command_id, c.store == store, c.agent == agent)
+            values = {"state": outcome, "detail": detail, "changed_ms": record_ms}
+            self.connection.execute(update(side.commands).where(*where).values(values))
+
+    def put_command(self, row: tuple[Any, ...], *, forget_before: int) -> None:
+        """Queue a command (in table order) and forget old ones that are closed."""
+        self._many(self._sql.command, [row])
+        c = side.commands.c
+        old = (c.created_ms < forget_before, c.state.not_in(("queued", "sent")))
+        self.connection.execute(delete(side.commands).where(*old))
+
+    def change_command(self, command_id: str, **values: Any) -> None:
+        """Change columns of a command that has no result yet; one that has is left alone."""
+        c = side.commands.c
+        where = (c.command_id == command_id, c.state.in_(("queued", "sent")))
+        self.connection.execute(update(side.commands).where(*where).values(values))
+
+    def put_code(self, code: str, sku: str, by: str, now: int) -> None:
+        """Store which SKU a code means."""
+        self._many(self._sql.codes, [(code, sku, by, now)])
+
+    def note_till_message(self, row: tuple[Any, ...], *, forget_before: int) -> None:
+        """Remember a till's message (in table order) and forget old ones."""
+        self._many(self._sql.till_message, [row])
+        c = side.till_messages.c
+        self.connection.execute(delete(side.till_messages).where(c.record_ms < forget_before))
+
+    def put_till_order(self, row: tuple[Any, ...], *, forget_before: int) -> None:
+        """Store where a till's order stands (in table order) and forget old ones."""
+        self._many(self._sql.till_order, [row])
+        c = side.till_orders.c
+        self.connection.execute(delete(side.till_orders).where(c.changed_ms < forget_before))
 
     def append_own(self, store: str, events: Sequence[AnyHubEvent], now: int) -> list[int]:
         """Store facts of the hub itself in the store's own stream and return their positions."""
@@ -306,115 +330,3 @@ def _translate(error: Exception) -> Exception:
         translated.__cause__ = error
         return translated
     return error
-
-
-class _Queued(Generic[T]):
-    """A job and the future of whoever waits for it."""
-
-    def __init__(self, job: Job[T]) -> None:
-        self.job = job
-        self.future: Future[T] = Future()
-
-
-class WriterThread:
-    """The writer on its own thread, fed through a bounded queue.
-
-    Attributes:
-        failing: what the database said, while the last group could not be written; else None.
-        groups: how many groups of jobs were run.
-    """
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._queue: queue.Queue[_Queued[Any] | None] = queue.Queue(MAX_QUEUED)
-        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
-        self._closing = False
-        self.last_commit_s = 0.0
-        self.failing: str | None = None
-        self.groups = 0
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish what is queued, refuse what comes later, and join the thread."""
-        if not self._closing:
-            self._closing = True
-            self._queue.put(None)
-        if self._thread.is_alive():
-            self._thread.join()
-
-    @property
-    def waiting(self) -> int:
-        """How many jobs wait in the queue."""
-        return self._queue.qsize()
-
-    def submit(self, job: Job[T]) -> "Future[T]":
-        """Queue a job; its future resolves after the commit.
-
-        Raises:
-            UnavailableError: the writer is stopping, or its queue is full.
-        """
-        if self._closing:
-            raise UnavailableError("the ledger is closing and takes no more writes")
-        queued = _Queued(job)
-        try:
-            self._queue.put_nowait(queued)
-        except queue.Full:
-            raise UnavailableError(
-                f"the ledger's queue is full ({MAX_QUEUED} writes are waiting); try again shortly"
-            ) from None
-        return queued.future
-
-    def _run(self) -> None:
-        open_for_work = True
-        while open_for_work:
-            group, open_for_work = self._collect()
-            group = [queued for queued in group if queued.future.set_running_or_notify_cancel()]
-            if group:
-                self._commit(group)
-
-    def _collect(self) -> tuple[list[_Queued[Any]], bool]:
-        first = self._queue.get()
-        if first is None:
-            return [], False
-        group = [first]
-        deadline = time.monotonic() + GROUP_WINDOW_S
-        while len(group) < MAX_GROUP:
-            try:
-                queued = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                break
-            if queued is None:
-                return group, False
-            group.append(queued)
-        return group, True
-
-    def _commit(self, group: list[_Queued[Any]]) -> None:
-        started = time.perf_counter()
-        try:
-            outcomes = self._writer.run_group([queued.job for queued in group])
-        except Exception as error:
-            log.exception("event=writer_failed jobs=%d", len(group))
-            outcomes = [error] * len(group)
-        self.last_commit_s = time.perf_counter() - started
-        self._judge(outcomes)
-        for queued, outcome in zip(group, outcomes, strict=True):
-            if isinstance(outcome, BaseException):
-                if not isinstance(outcome, ShelfwiseError):
-                    log.error("event=job_failed error=%r", outcome, exc_info=outcome)
-                queued.future.set_exception(outcome)
-            else:
-                queued.future.set_result(outcome)
-
-    def _judge(self, outcomes: list[Any]) -> None:
-        """Notice when the database begins and ceases to fail; a job that refuses says nothing about it."""
-        errors = [outcome for outcome in outcomes if isinstance(outcome, UnavailableError)]
-        failing = str(errors[0]) if errors else None
-        if failing is not None and self.failing is None:
-            log.error("event=ledger_failing error=%r", failing)
-        elif failing is None and self.failing is not None:
-            log.warning("event=ledger_recovered")
-        self.failing = failing
-        self.groups += 1

@@ -10,22 +10,27 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from contract.messages import (
     Alert,
+    BarcodeScanned,
     Blind,
     DeviceHealth,
+    InputChanged,
+    LabelShown,
     PeopleCounted,
     Rejected,
     TagArrived,
     TagMoved,
     TagPickedUp,
+    TagPresented,
     TagPutBack,
     WeightChanged,
 )
-from hub.model import Adjusted, AnyEvent, GoodsReceived, OrderChanged, OrderDecided, Sale
+from hub.model import Adjusted, AnyEvent, GoodsReceived, OrderChanged, OrderDecided, Returned, Sale
 from hub.projections import footfall, heat, items, trays, try_on
 
 Row: TypeAlias = tuple[Any, ...]
 Handler: TypeAlias = Callable[[Any, str, str, int, int, Any], None]
 _SOLD: Final = "sold"
+_RETURNED: Final = "returned"
 _RECEIVED: Final = "received"
 _ADJUSTED: Final = "adjusted"
 
@@ -97,6 +102,9 @@ class Batch:
             (store, stream, seq, event.device, event.since, event.at, " ".join(event.zones), event.reason)
         )
 
+    def _no_fold(self, _store: str, _stream: str, _seq: int, _position: int, _event: Any) -> None:
+        """The event stands in the ledger; no table shows it."""
+
     def _rejected(self, store: str, _stream: str, _seq: int, _position: int, event: Rejected) -> None:
         key = (store, event.device, event.reason)
         count, last = self.device_rejects.get(key, (0, 0))
@@ -108,32 +116,22 @@ class Batch:
         )
 
     def _sale(self, store: str, _stream: str, _seq: int, position: int, event: Sale) -> None:
-        self.movements.append(
-            (
-                position,
-                store,
-                _SOLD,
-                event.sale_id,
-                event.line,
-                event.code,
-                event.quantity,
-                event.at,
-                None,
-                event.epc,
-                event.price,
-                0,
-            )
-        )
+        row = (event.code, event.quantity, event.at, None, event.epc, event.price, 0, None)
+        self.movements.append((position, store, _SOLD, event.sale_id, event.line, *row))
+
+    def _returned(self, store: str, _stream: str, _seq: int, position: int, event: Returned) -> None:
+        row = (event.code, event.quantity, event.at, None, event.epc, event.price, 0, event.of_sale)
+        self.movements.append((position, store, _RETURNED, event.return_id, event.line, *row))
 
     def _received(self, store: str, stream: str, seq: int, position: int, event: GoodsReceived) -> None:
-        row = (event.code, event.quantity, event.at, event.zone, None, None, len(event.epcs))
+        row = (event.code, event.quantity, event.at, event.zone, None, None, len(event.epcs), None)
         self.movements.append((position, store, _RECEIVED, event.receipt_id, event.line, *row))
         for epc in event.epcs:
             state = items.from_receipt(event.zone, stream, seq)
             self.items[store, epc] = items.merge(self.items.get((store, epc)), state)
 
     def _adjusted(self, store: str, _stream: str, _seq: int, position: int, event: Adjusted) -> None:
-        row = (event.code, event.quantity, event.at, event.zone, None, None, 0)
+        row = (event.code, event.quantity, event.at, event.zone, None, None, 0, None)
         self.movements.append((position, store, _ADJUSTED, event.adjustment_id, 1, *row))
 
     def _decided(self, store: str, _stream: str, _seq: int, position: int, event: OrderDecided) -> None:
@@ -153,11 +151,16 @@ class Batch:
         TagPutBack: _put_back,
         WeightChanged: _weight,
         PeopleCounted: _people,
+        InputChanged: _no_fold,
+        TagPresented: _no_fold,
+        BarcodeScanned: _no_fold,
+        LabelShown: _no_fold,
         DeviceHealth: _health,
         Blind: _blind,
         Rejected: _rejected,
         Alert: _alert,
         Sale: _sale,
+        Returned: _returned,
         GoodsReceived: _received,
         Adjusted: _adjusted,
         OrderDecided: _decided,

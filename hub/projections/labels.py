@@ -1,7 +1,8 @@
 """Which picked item did a sale take? A label, computed from what is known now; no sum depends on it.
 
 Per SKU: a sale that names its EPC takes that item. Then, in order of sale time, each unit sold takes
-the most recent pick at or before the sale, else the next pick after it. It is a pure function of the
+the most recent pick at or before the sale, else the next pick after it. Units that came back are taken
+off first: they are in the store, whatever became of them there. It is a pure function of the
 sets of sales and picked items, so any interleaving gives the same labels; an item seen on a shelf again
 is no longer picked, and its sale finds another.
 """
@@ -27,6 +28,46 @@ class SoldUnit(NamedTuple):
     line: int
     unit: int
     epc: str | None
+
+
+class SaleUnits(NamedTuple):
+    """How many units of one SKU a sale line sold, or a return line brought back."""
+
+    at_ms: int
+    ref: str
+    line: int
+    units: int
+    epc: str | None
+    of_sale: str | None = None
+
+
+def still_sold(sales: Iterable[SaleUnits], returns: Iterable[SaleUnits]) -> list[SaleUnits]:
+    """Return the sales without the units that came back.
+
+    A return takes from the sale it names, else from the latest at or before it, else from the earliest;
+    what it brings back beyond all sales takes nothing.
+    """
+    left = sorted(sales, key=lambda one: one[:3])
+    for back in sorted(returns, key=lambda one: one[:3]):
+        units = back.units
+        for index in sorted(range(len(left)), key=lambda index: _likely(left[index], back)):
+            taken = min(units, left[index].units)
+            left[index] = left[index]._replace(units=left[index].units - taken)
+            units -= taken
+            if not units:
+                break
+    return [sale for sale in left if sale.units]
+
+
+def _likely(sale: SaleUnits, back: SaleUnits) -> tuple[bool, bool, bool, int]:
+    """Sorts the sale that a return most likely belongs to first."""
+    later = sale.at_ms > back.at_ms
+    return (
+        back.epc is None or sale.epc != back.epc,
+        back.of_sale is None or sale.ref != back.of_sale,
+        later,
+        sale.at_ms if later else -sale.at_ms,
+    )
 
 
 def label_sold(sales: Iterable[SoldUnit], picked: Iterable[PickedItem]) -> dict[str, SoldUnit]:

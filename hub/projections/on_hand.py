@@ -2,22 +2,22 @@
 
 **Tagged SKU** (at least one item of it is known, or was received by EPC). In a zone: its items present
 or received there, plus adjustments of that zone. ``unplaced``: items in hand (picked) or received to no
-zone, minus units sold, plus adjustments without zone. The total is therefore *items known − sold +
-adjusted*. A sale needs no matching item: whichever item it took, the sum is the same, and when that item
+zone, minus units sold, plus units brought back, plus adjustments without zone. The total is therefore *items
+known − sold + returned + adjusted*. A sale needs no matching item: whichever item it took, the sum is the same, and when that item
 leaves later nothing changes. Units received by quantity are ``expected`` until new EPCs are seen; each new
 EPC consumes one, so goods never count twice.
 
 **Untagged SKU on a tray.** On its own shelf the weight wins. The book starts at the tray's first whole
-weight and follows goods received, sales and adjustments after it; what the book has and the tray has
+weight and follows goods received, sales, returns and adjustments after it; what the book has and the tray has
 not is ``unplaced`` (in hand, in the back room). The total is the larger of the two.
 
-**Untagged SKU without tray.** The book alone: received − sold + adjusted.
+**Untagged SKU without tray.** The book alone: received − sold + returned + adjusted.
 
 An EPC that no binding and no product's GTIN explains is an item all the same, under SKU None.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -47,7 +47,7 @@ class Tray(NamedTuple):
 
 
 class Movement(NamedTuple):
-    """A sale, a receipt of goods or an adjustment, resolved to a SKU."""
+    """A sale, a return, a receipt of goods or an adjustment, resolved to a SKU."""
 
     kind: str
     sku: str
@@ -72,6 +72,7 @@ class StockLine(msgspec.Struct, frozen=True, kw_only=True):
         sku: None for items nobody can name.
         mapped: false for a code that sales or receipts used and the catalogue does not know.
         total: Σ zones + unplaced + expected.
+        sold: units sold, those that came back included; they are ``returned``.
     """
 
     sku: str | None
@@ -83,6 +84,7 @@ class StockLine(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     received: int
     sold: int
+    returned: int
     adjusted: int
     uncertain: bool
 
@@ -134,16 +136,16 @@ def on_hand(
 
 
 def _line(sku: str | None, own: _Sums, states: Mapping[str, ZoneState], *, mapped: bool) -> StockLine:
-    received = sold = adjusted = 0
+    received = sold = returned = adjusted = 0
     if own.movements:
-        received, sold, adjusted = (_sum(own.movements, kind) for kind in ("received", "sold", "adjusted"))
+        received, sold, returned, adjusted = (_sum(own.movements, kind) for kind in _KINDS)
     tagged = bool(own.items) or any(movement.epcs for movement in own.movements)
     if tagged or sku is None:
-        zones, unplaced, expected = _tagged(own, sold)
+        zones, unplaced, expected = _tagged(own, sold - returned)
     elif own.trays:
         zones, unplaced, expected = *_on_trays(own), 0
     else:
-        zones, unplaced, expected = _booked(own.movements, received - sold)
+        zones, unplaced, expected = _booked(own.movements, received - sold + returned)
     placed = tuple(
         ZoneUnits(zone=zone, units=units, uncertain=states.get(zone, "seen") != "seen")
         for zone, units in sorted(zones.items())
@@ -158,9 +160,13 @@ def _line(sku: str | None, own: _Sums, states: Mapping[str, ZoneState], *, mappe
         total=sum(zones.values()) + unplaced + expected,
         received=received,
         sold=sold,
+        returned=returned,
         adjusted=adjusted,
         uncertain=any(zone.uncertain for zone in placed),
     )
+
+
+_KINDS: Final = ("received", "sold", "returned", "adjusted")
 
 
 def _sum(movements: Iterable[Movement], kind: str, after_ms: int = -1) -> int:
@@ -169,9 +175,9 @@ def _sum(movements: Iterable[Movement], kind: str, after_ms: int = -1) -> int:
     )
 
 
-def _tagged(own: _Sums, sold: int) -> tuple[dict[str, int], int, int]:
+def _tagged(own: _Sums, gone: int) -> tuple[dict[str, int], int, int]:
     zones, unplaced = _adjustments(own.movements)
-    unplaced -= sold
+    unplaced -= gone
     for item in own.items:
         if item.status == PICKED or item.zone is None:
             unplaced += item.units
@@ -221,7 +227,7 @@ def _on_trays(own: _Sums) -> tuple[dict[str, int], int]:
     anchor_ms = min(tray.anchor_ms for tray in own.trays)
     book = sum(tray.anchor_units for tray in own.trays)
     book += _sum(own.movements, "received", anchor_ms) - _sum(own.movements, "sold", anchor_ms)
-    book += _sum(own.movements, "adjusted", anchor_ms)
+    book += _sum(own.movements, "returned", anchor_ms) + _sum(own.movements, "adjusted", anchor_ms)
     return zones, max(0, book - sum(zones.values()))
 
 

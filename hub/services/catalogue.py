@@ -17,8 +17,9 @@ from contract.errors import ConfigError, MessageError
 from contract.ids import parse_slug
 from contract.settings import read_settings
 from hub.ledger.writer import Transaction
-from hub.model import Product, Sale, Store, Zone
+from hub.model import Product, Store, Zone
 from hub.services.csv_rows import csv_rows
+from hub.services.sell import SaleEvent, event_of
 
 _TIME_OF_DAY: Final = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$")
 
@@ -146,8 +147,8 @@ def parse_bindings(text: str, file: str) -> dict[str, str]:
     return bindings
 
 
-def parse_sales(text: str, file: str, store: str | None = None) -> dict[str, list[Sale]]:
-    """Read a till's export (CSV) and return its sales by store.
+def parse_sales(text: str, file: str, store: str | None = None) -> dict[str, list[SaleEvent]]:
+    """Read a till's export (CSV) and return its sales and returns by store.
 
     Args:
         text: the file's content.
@@ -158,7 +159,7 @@ def parse_sales(text: str, file: str, store: str | None = None) -> dict[str, lis
         ConfigError: names file, line, column and what was expected.
     """
     optional = ("line", "store", "sku", "gtin", "quantity", "price", "epc")
-    sales: dict[str, list[Sale]] = {}
+    sales: dict[str, list[SaleEvent]] = {}
     for row in csv_rows(text, file, ("sale_id", "sold_at"), optional):
         place = row.optional("store", row.slug) or store
         code = row.optional("sku", row.text) or row.optional("gtin", row.gtin)
@@ -166,12 +167,11 @@ def parse_sales(text: str, file: str, store: str | None = None) -> dict[str, lis
             raise row.fail("store", "given, and no store is named for the whole file")
         if code is None:
             raise row.fail("sku", "given, nor is a gtin")
-        sale = Sale(
+        sale = event_of(
+            (row.text("sale_id"), row.optional("line", row.whole) or 1),
             at=row.moment("sold_at"),
-            sale_id=row.text("sale_id"),
-            line=row.optional("line", row.whole) or 1,
             code=code,
-            quantity=row.optional("quantity", row.whole) or 1,
+            quantity=row.optional("quantity", row.units) or 1,
             price=row.optional("price", row.number),
             epc=row.optional("epc", row.epc),
         )

@@ -41,6 +41,14 @@ class CsvRow:
             raise self.fail(column, "a whole number from 1 to 1000000")
         return int(text)
 
+    def units(self, column: str) -> int:
+        """Return a whole number other than 0, below it for goods that came back."""
+        text = self.text(column)
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 1_000_000):
+            raise self.fail(column, "a whole number from 1 to 1000000, or the same below zero for a return")
+        return int(text)
+
     def number(self, column: str) -> float:
         """Return a number from 0."""
         try:

@@ -4,14 +4,14 @@ from typing import Any
 
 import msgspec
 
-from hub.ledger import reads
+from hub.ledger import catalogue, reads
 from hub.ledger.reads import Connection
 from hub.services.stock import devices_now, zones_now
 
 
 def devices(connection: Connection, store: str, now: int, *, stale_after_ms: int) -> list[dict[str, Any]]:
     """Return each device's state with its zones and rejects. Raises NotFoundError."""
-    reads.store(connection, store)
+    catalogue.store(connection, store)
     heard = reads.heard(connection, store)
     zones = zones_now(connection, store, now, stale_after_ms=stale_after_ms)
     rejects: dict[str, dict[str, int]] = {}
@@ -36,14 +36,14 @@ def devices(connection: Connection, store: str, now: int, *, stale_after_ms: int
 
 def streams(connection: Connection, store: str) -> list[dict[str, Any]]:
     """Return every stream of a store. Raises NotFoundError."""
-    reads.store(connection, store)
+    catalogue.store(connection, store)
     rows = reads.rows_of(connection, "streams", store, order=("agent", "stream"))
     return [{key: value for key, value in row.items() if key not in ("id", "receipt_digest")} for row in rows]
 
 
 def alerts(connection: Connection, store: str, limit: int) -> list[dict[str, Any]]:
     """Return alerts, newest first. Raises NotFoundError."""
-    reads.store(connection, store)
+    catalogue.store(connection, store)
     return reads.rows_of(connection, "alerts", store, order=("-at_ms",), limit=limit)
 
 
@@ -56,7 +56,7 @@ def dead_letters(connection: Connection, limit: int) -> tuple[int, list[dict[str
 
 def decisions(connection: Connection, store: str, *, sku: str | None, limit: int) -> list[dict[str, Any]]:
     """Return decisions, newest first. Raises NotFoundError."""
-    reads.store(connection, store)
+    catalogue.store(connection, store)
     found = []
     for row in reads.decisions(connection, store, sku=sku, limit=limit):
         values = reads.as_dict(row)
@@ -75,16 +75,20 @@ def order_out(row: Any) -> dict[str, Any]:
 
 def orders(connection: Connection, store: str, state: str | None) -> list[dict[str, Any]]:
     """Return orders, newest first. Raises NotFoundError."""
-    reads.store(connection, store)
+    catalogue.store(connection, store)
     return [order_out(row) for row in reads.orders(connection, store, [state] if state else [])]
 
 
 def sales(connection: Connection, store: str, since_ms: int, until_ms: int | None) -> list[dict[str, Any]]:
-    """Return sale lines in a span of time, oldest first, with the SKU each means. Raises NotFoundError."""
-    reads.store(connection, store)
-    names = reads.naming(connection)
+    """Return lines of sales and returns in a span of time, oldest first, with the SKU each means.
+
+    Raises:
+        NotFoundError: the store is not known.
+    """
+    catalogue.store(connection, store)
+    names = catalogue.naming(connection)
     found = []
-    for row in reads.movement_rows(connection, store, "sold", since_ms=since_ms, until_ms=until_ms):
+    for sign, row in _sold_and_returned(connection, store, since_ms, until_ms):
         sku = names.sku_of_code(row.code)
         found.append(
             {
@@ -92,7 +96,7 @@ def sales(connection: Connection, store: str, since_ms: int, until_ms: int | Non
                 "line": row.line,
                 "sku": sku,
                 "mapped": sku in names.catalogue,
-                "quantity": row.quantity,
+                "quantity": sign * row.quantity,
                 "price": row.price,
                 "epc": row.epc,
                 "sold_ms": row.at_ms,
@@ -100,3 +104,14 @@ def sales(connection: Connection, store: str, since_ms: int, until_ms: int | Non
             }
         )
     return found
+
+
+def _sold_and_returned(
+    connection: Connection, store: str, since_ms: int, until_ms: int | None
+) -> list[tuple[int, Any]]:
+    rows = [
+        (sign, row)
+        for kind, sign in (("sold", 1), ("returned", -1))
+        for row in reads.movement_rows(connection, store, kind, since_ms=since_ms, until_ms=until_ms)
+    ]
+    return sorted(rows, key=lambda pair: (pair[1].at_ms, pair[1].position))

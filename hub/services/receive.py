@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from contract.errors import NotFoundError
-from hub.ledger import reads
+from hub.ledger import catalogue, reads
 from hub.ledger.writer import Transaction
 from hub.model import Adjusted, GoodsReceived
 from hub.projections.on_hand import StockLine
@@ -80,7 +80,7 @@ def _on_hand(transaction: Transaction, store: str, adjustment: Adjusted, now: in
         lines = stock(transaction.connection, store, now).lines
     except NotFoundError:
         lines = []
-    names = reads.naming(transaction.connection)
+    names = catalogue.naming(transaction.connection)
     sku = names.sku_of_code(adjustment.code)
     line: StockLine | None = next((line for line in lines if line.sku == sku), None)
     if line is None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hub.ledger import reads
+from hub.ledger import catalogue, reads
 from hub.ledger.reads import Connection
 from hub.ledger.writer import Transaction
 from hub.model import OrderDecided
@@ -60,7 +60,7 @@ def plan(connection: Connection, store: str, now: int, *, stale_after_ms: int = 
     """
     found = stock(connection, store, now, stale_after_ms=stale_after_ms)
     days = window_days(reads.first_event_ms(connection, store), now)
-    names = reads.naming(connection)
+    names = catalogue.naming(connection)
     sold: dict[str, int] = {}
     for row in reads.movement_rows(connection, store, "sold", since_ms=now - round(days * DAY_MS)):
         sku = names.sku_of_code(row.code)

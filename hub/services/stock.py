@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from hub.ledger import reads
+from hub.ledger import catalogue, reads
 from hub.ledger.reads import Connection
 from hub.model import Product
 from hub.projections.devices import DeviceState, ZoneState, current_states, zone_states
@@ -31,8 +31,8 @@ def stock(connection: Connection, store: str, now: int, *, stale_after_ms: int =
     Raises:
         NotFoundError: the store is not known.
     """
-    reads.store(connection, store)
-    names = reads.naming(connection)
+    catalogue.store(connection, store)
+    names = catalogue.naming(connection)
     movements = reads.movement_list(connection, store, names)
     by_quantity = [one.at_ms for one in movements if one.kind == "received" and not one.epcs]
     states = zones_now(connection, store, now, stale_after_ms=stale_after_ms)

@@ -7,12 +7,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from hub.ledger import reads
+from hub.ledger import catalogue, reads
 from hub.ledger.reads import Connection
 from hub.projections import footfall as fold
 from hub.projections.business_day import Span, business_date, business_day, local_hour
 from hub.projections.items import NEVER_SEEN_MS, PICKED
-from hub.projections.labels import PickedItem, SoldUnit, label_sold
+from hub.projections.labels import PickedItem, SaleUnits, SoldUnit, label_sold, still_sold
 
 SOLD: Final = "sold"
 """Status of a picked item that a sale most likely took; a label, not a state of the register."""
@@ -86,7 +86,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 def day_of(connection: Connection, store: str, day: date | None, now: int) -> tuple[Any, date, Span]:
     """Return the store, the business date asked for (today's without one) and its span."""
-    found = reads.store(connection, store)
+    found = catalogue.store(connection, store)
     chosen = day or business_date(found, now)
     return found, chosen, business_day(found, chosen)
 
@@ -130,7 +130,7 @@ class SoldLabel(NamedTuple):
     sku: str | None
 
 
-def sold_labels(connection: Connection, store: str, names: reads.Naming) -> dict[str, SoldLabel]:
+def sold_labels(connection: Connection, store: str, names: catalogue.Naming) -> dict[str, SoldLabel]:
     """Return EPC → the sale that most likely took the picked item."""
     picked: dict[str | None, list[PickedItem]] = {}
     sku_of: dict[str, str | None] = {}
@@ -138,23 +138,35 @@ def sold_labels(connection: Connection, store: str, names: reads.Naming) -> dict
         sku = names.sku_of_item(row.bound, row.kind)
         sku_of[row.epc] = sku
         picked.setdefault(sku, []).append(PickedItem(row.picked_ms or 0, row.epc, row.zone or ""))
-    sold: dict[str, list[SoldUnit]] = {}
-    for row in reads.movement_rows(connection, store, "sold"):
-        code = names.sku_of_code(row.code)
-        units = min(row.quantity, len(picked.get(code, ())))
-        sold.setdefault(code, []).extend(
-            SoldUnit(row.at_ms, row.ref, row.line, unit, row.epc) for unit in range(units)
-        )
+    sold, returned = (_by_sku(connection, store, names, kind) for kind in ("sold", "returned"))
     labels: dict[str, SoldUnit] = {}
-    for code, units_sold in sold.items():
-        labels |= label_sold(units_sold, picked.get(code, []))
+    for sku, sales in sold.items():
+        own = picked.get(sku, [])
+        if returned.get(sku):
+            sales = still_sold(sales, returned[sku])
+        units = (
+            SoldUnit(sale.at_ms, sale.ref, sale.line, unit, sale.epc)
+            for sale in sales
+            for unit in range(min(sale.units, len(own)))
+        )
+        labels |= label_sold(units, own)
     return {epc: SoldLabel(unit, sku_of[epc]) for epc, unit in labels.items()}
+
+
+def _by_sku(
+    connection: Connection, store: str, names: catalogue.Naming, kind: str
+) -> dict[str, list[SaleUnits]]:
+    lines: dict[str, list[SaleUnits]] = {}
+    for row in reads.movement_rows(connection, store, kind):
+        units = SaleUnits(row.at_ms, row.ref, row.line, row.quantity, row.epc, row.of_sale)
+        lines.setdefault(names.sku_of_code(row.code), []).append(units)
+    return lines
 
 
 def try_ons(connection: Connection, store: str, day: date | None, now: int) -> list[TryOns]:
     """Return try-ons per SKU of a business day, most tried first. Raises NotFoundError."""
     _found, _chosen, span = day_of(connection, store, day, now)
-    names = reads.naming(connection)
+    names = catalogue.naming(connection)
     returned: Counter[str | None] = Counter()
     touches: Counter[str | None] = Counter()
     for row in reads.try_on_rows(connection, store, *span):
@@ -247,8 +259,8 @@ def find_items(
     The database filters and cuts the page where it can: sold is a label that only picked items carry, and
     names are the catalogue's.
     """
-    reads.store(connection, store)
-    names = reads.naming(connection)
+    catalogue.store(connection, store)
+    names = catalogue.naming(connection)
     labels = sold_labels(connection, store, names)
     status = PICKED if wanted.status == SOLD else wanted.status
     judged_here = wanted.names or status == PICKED
@@ -283,7 +295,7 @@ def _next(page: list[Item], rest: Sequence[object], limit: int | None) -> str | 
     return page[-1].epc if limit is not None and len(rest) > limit else None
 
 
-def _item(row: Any, names: reads.Naming, labels: Mapping[str, SoldLabel]) -> Item:
+def _item(row: Any, names: catalogue.Naming, labels: Mapping[str, SoldLabel]) -> Item:
     sku = names.sku_of_item(row.bound, row.kind)
     product = names.catalogue.get(sku) if sku is not None else None
     label = labels.get(row.epc)

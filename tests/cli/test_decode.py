@@ -98,6 +98,13 @@ def test_epc_line():
         "gtin": "80614141123458",
         "serial": "6789",
     }
+    # SSCC-96 example of the same: only an SGTIN has a GTIN
+    assert decode_epc_line("3174257BF4499602D2000000") == {
+        "kind": "epc",
+        "uri": "urn:epc:id:sscc:0614141.1234567890",
+        "gtin": None,
+        "serial": None,
+    }
     assert decode_epc_line("E28011606000020A6681F23F")["reason"] == "not_gs1"
     assert decode_epc_line("xyz") == {"kind": "reject", "reason": "bad_epc", "bytes": "xyz"}
 

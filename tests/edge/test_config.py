@@ -130,6 +130,8 @@ def test_a_port_in_the_environment_must_exist(load, port):
         ('[broker]\nhost = ""', "host"),
         ("[broker]\nkeepalive_s = 0", "keepalive_s"),
         ("[outbox]\nmax_rows = 0", "max_rows"),
+        ('[epc]\ncompany_prefixes = ["12345"]', "company_prefixes.*'12345'.*6 to 12 digits"),
+        ('[epc]\ncompany_prefix = ["123456"]', "company_prefix.*did you mean 'company_prefixes'"),
     ],
 )
 def test_a_figure_that_cannot_work_is_refused(load, section, key):

@@ -55,8 +55,8 @@ port = "/dev/null"
 
 
 class Shop:
-    def __init__(self, folder):
-        (folder / "edge.toml").write_text(CONFIG, encoding="utf-8")
+    def __init__(self, folder, more=""):
+        (folder / "edge.toml").write_text(CONFIG + more, encoding="utf-8")
         self.folder, self.now = folder, START
         self.start()
 
@@ -202,3 +202,25 @@ def test_a_driver_that_raises_stops_no_other_device_and_its_input_is_kept(shop, 
     assert {(o.reason, o.sample) for o in rejected} == {("driver_error", b"boom".hex().upper())}
     assert ("door", "driver_error", b"boom") in [row[1:] for row in shop.outbox.dead_letters()]
     assert caplog.text.count("event=driver_failed") == 1
+
+
+@pytest.mark.parametrize(
+    ("section", "arrived"),
+    [
+        ('company_prefixes = ["4717276"]', {"window", "shelf-b"}),
+        ('company_prefixes = ["4717276"]\nkeep_undecodable = false', {"window"}),
+        ('company_prefixes = ["0614141"]', {"shelf-b"}),
+        ('company_prefixes = ["0614141"]\nkeep_undecodable = false', set()),
+    ],
+)
+def test_tags_of_other_companies_are_counted_and_nothing_else(tmp_path, section, arrived):
+    shop = Shop(tmp_path, f"[epc]\n{section}\n").run(20)
+    assert {o.zone for o in shop.of(TagArrived)} == arrived
+    dropped = {zone for zone, device in (("window", "reader-1"), ("shelf-b", "r700")) if zone not in arrived}
+    assert {device for device, count in shop.pipeline.filtered.items() if count == 80} == {
+        {"window": "reader-1", "shelf-b": "r700"}[zone] for zone in dropped
+    }
+    assert {o.device: o.state for o in shop.of(DeviceHealth)}["reader-1"] == "ok", "its reader is not silent"
+    assert shop.of(Rejected) == []
+    assert shop.outbox.dead_letters() == []
+    shop.outbox.close()

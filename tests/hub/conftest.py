@@ -166,3 +166,17 @@ def arrived() -> Callable[..., TagArrived]:
         return TagArrived(at=at, device="r-1", epc=f"E2{number:022X}", zone=zone, **more)
 
     return make
+
+
+@pytest.fixture
+def sqlite_hub_factory(tmp_path: Path, clock: Clock) -> Iterator[Callable[[], LocalHub]]:
+    """Return a maker of fresh hubs, for tests that run many examples."""
+    made: list[LocalHub] = []
+
+    def make() -> LocalHub:
+        made.append(LocalHub(tmp_path / f"hub-{len(made)}.db", clock))
+        return made[-1]
+
+    yield make
+    for local in made:
+        local.close()

@@ -1,7 +1,9 @@
 """``shelfwise hub …`` as a program: stop, kill, exit codes, log level, back pressure of a silent broker."""
 
+import json
 import logging
 import os
+import queue
 import signal
 import sqlite3
 import subprocess
@@ -14,7 +16,15 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from cli.hub import set_log_level
-from contract.messages import TagArrived, encode_envelope, encode_observation
+from contract.messages import (
+    CommandResult,
+    TagArrived,
+    Tare,
+    decode_command,
+    encode,
+    encode_envelope,
+    encode_observation,
+)
 
 T0 = 1_790_000_000_000
 TOPIC = "shelfwise/v1/popup-1/pi-1/x1"
@@ -159,6 +169,45 @@ def test_an_unreadable_line_in_the_middle_is_parked_and_its_neighbours_stand(pro
     assert "shelfwise_observations_total 3.0" in figures
     assert "shelfwise_dead_letters_total 1.0" in figures
     assert "shelfwise_backlog_messages 0.0" in figures
+    assert hub.end() == 0
+
+
+def ask(hub, path, body=None):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{hub.port}{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.load(answer)
+
+
+def test_a_command_crosses_the_broker_and_its_result_comes_back(program, nats_server):
+    hub = program(f"nats://127.0.0.1:{nats_server.port}")
+    wait_until(lambda: hub.status("/readyz") == 200)
+    arrived = queue.Queue()
+    agent = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="pi-1", protocol=mqtt.MQTTv311)
+    agent.on_message = lambda _client, _userdata, message: arrived.put(message.payload)
+    agent.on_subscribe = lambda *_: arrived.put(None)
+    agent.connect("127.0.0.1", nats_server.mqtt_port)
+    agent.subscribe("shelfwise/v1/popup-1/pi-1/command", 1)
+    agent.loop_start()
+    try:
+        assert arrived.get(timeout=10) is None
+        path = "/v1/stores/popup-1/agents/pi-1/commands"
+        queued = ask(hub, path, {"device": "scale-1", "action": {"do": "tare"}})
+        command = decode_command(arrived.get(timeout=10))
+        assert (command.command_id, command.device, command.action) == (
+            queued["command_id"],
+            "scale-1",
+            Tare(),
+        )
+        result = CommandResult(command_id=command.command_id, device="scale-1", at=T0, outcome="done")
+        agent.publish("shelfwise/v1/popup-1/pi-1/result", encode(result), 1).wait_for_publish(10)
+        wait_until(lambda: ask(hub, path)[0]["state"] == "done")
+    finally:
+        agent.disconnect()
+        agent.loop_stop()
     assert hub.end() == 0
 
 

@@ -1,30 +1,14 @@
 """The API as a client sees it: commerce, stock, plans, errors, and an OpenAPI document without holes."""
 
 import asyncio
-from contextlib import asynccontextmanager
-from functools import partial
 
-import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from contract.messages import (
-    DeviceHealth,
-    PeopleCounted,
-    TagArrived,
-    TagPickedUp,
-    TagPutBack,
-    encode_envelope,
-    encode_observation,
-)
-from hub.app import RunningHub
-from hub.config import HubSettings
 from hub.ingest.source import Backlog
 from hub.ledger.engine import UnavailableError
 from hub.ledger.writer import Transaction
-from hub.services.record import record
 
-T0 = 1_790_000_000_000
 SALE = {
     "sale_id": "s-1",
     "line": 1,
@@ -35,81 +19,7 @@ SALE = {
 }
 
 
-class NoBroker:
-    """A source that is connected and silent."""
-
-    connected = True
-    backlog = Backlog(0, 0.0, 0)
-
-    async def open(self):
-        pass
-
-    async def close(self):
-        pass
-
-    async def next_batch(self):
-        await asyncio.Event().wait()
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    (tmp_path / "store.toml").write_text(
-        '[store]\nid = "popup-1"\nname = "<b>Pop-up</b>"\ntimezone = "Asia/Shanghai"\n\n[[zones]]\nid = "shelf-a"\n'
-    )
-    (tmp_path / "products.csv").write_text(
-        "sku,name,name_zh,case_pack,lead_time_days\nheart,<i>Heart</i>,海洋之心,6,2\n"
-    )
-    (tmp_path / "bindings.csv").write_text("epc,sku\n" + "".join(f"E2{n:022X},heart\n" for n in range(3)))
-    return tmp_path
-
-
-def call(folder, database, scene):
-    """Run a scene against a hub with a small store in it."""
-
-    @asynccontextmanager
-    async def opened():
-        settings = HubSettings(
-            database=database,
-            stores=(str(folder / "store.toml"),),
-            products=str(folder / "products.csv"),
-            bindings=str(folder / "bindings.csv"),
-            replan_minutes=0,
-        )
-        hub = RunningHub(settings, lambda: T0 + 60_000, NoBroker())
-        await hub.start()
-        observations = [
-            *(TagArrived(at=T0 + n, device="r-1", epc=f"E2{n:022X}", zone="shelf-a") for n in range(3)),
-            TagPickedUp(at=T0 + 1000, device="r-1", epc=f"E2{0:022X}", zone="shelf-a"),
-            TagPutBack(
-                at=T0 + 21_000,
-                device="r-1",
-                epc=f"E2{0:022X}",
-                zone="shelf-a",
-                from_zone="shelf-a",
-                picked_at=T0 + 1000,
-            ),
-            TagPickedUp(at=T0 + 30_000, device="r-1", epc=f"E2{1:022X}", zone="shelf-a"),
-            PeopleCounted(at=T0, device="c-1", line="1", entered=4, left=1),
-            DeviceHealth(at=T0, device="r-1", state="ok", zones=("shelf-a",), reads=7),
-        ]
-        payload = encode_envelope(1, [encode_observation(one) for one in observations], sent_at=T0)
-        job = partial(record, deliveries=[("shelfwise/v1/popup-1/pi-1/x1/observations", payload)], now=T0)
-        await asyncio.wrap_future(hub.writer.submit(job))
-        transport = httpx.ASGITransport(app=hub.application)
-        try:
-            async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
-                yield client, hub
-        finally:
-            await hub.stop()
-
-    async def play():
-        async with opened() as (client, hub):
-            await scene(client, hub)
-
-    asyncio.run(play())
-
-
-def test_a_sale_follows_a_pick_and_stock_is_right_throughout(catalogue, database):
+def test_a_sale_follows_a_pick_and_stock_is_right_throughout(call, catalogue, database):
     async def scene(client, hub):
         (line,) = (await client.get("/v1/stores/popup-1/stock")).json()["lines"]
         assert (line["name"], line["total"], line["unplaced"]) == ("<i>Heart</i>", 3, 1)
@@ -135,7 +45,7 @@ def test_a_sale_follows_a_pick_and_stock_is_right_throughout(catalogue, database
     call(catalogue, database, scene)
 
 
-def test_commerce_is_idempotent_and_conflicts_are_409(catalogue, database):
+def test_commerce_is_idempotent_and_conflicts_are_409(call, catalogue, database):
     async def scene(client, hub):
         goods = {
             "lines": [
@@ -178,7 +88,7 @@ def test_commerce_is_idempotent_and_conflicts_are_409(catalogue, database):
     call(catalogue, database, scene)
 
 
-def test_a_plan_orders_once_and_explains_itself(catalogue, database):
+def test_a_plan_orders_once_and_explains_itself(call, catalogue, database):
     async def scene(client, hub):
         sale = {**SALE, "quantity": 3, "sold_at": "2026-09-21T13:00:00Z"}
         await client.post("/v1/sales", json={"lines": [sale]})
@@ -201,7 +111,7 @@ def test_a_plan_orders_once_and_explains_itself(catalogue, database):
     call(catalogue, database, scene)
 
 
-def test_errors_have_one_shape(catalogue, tmp_path):
+def test_errors_have_one_shape(call, catalogue, tmp_path):
     async def scene(client, hub):
         for method, path, status in (
             ("GET", "/v1/stores/nowhere/stock", 404),
@@ -218,7 +128,7 @@ def test_errors_have_one_shape(catalogue, tmp_path):
     call(catalogue, str(tmp_path / "hub.db"), scene)
 
 
-def test_overview_health_and_metrics_answer(catalogue, database):
+def test_overview_health_and_metrics_answer(call, catalogue, database):
     async def scene(client, hub):
         for path in (
             "stores",
@@ -238,7 +148,7 @@ def test_overview_health_and_metrics_answer(catalogue, database):
     call(catalogue, database, scene)
 
 
-def test_a_writer_that_fails_for_an_api_job_is_not_ready_until_it_writes_again(catalogue, tmp_path):
+def test_a_writer_that_fails_for_an_api_job_is_not_ready_until_it_writes_again(call, catalogue, tmp_path):
     def full(_transaction):
         raise OperationalError("INSERT", (), Exception("database or disk is full"))
 
@@ -256,7 +166,7 @@ def test_a_writer_that_fails_for_an_api_job_is_not_ready_until_it_writes_again(c
     call(catalogue, str(tmp_path / "hub.db"), scene)
 
 
-def test_an_idle_hub_probes_its_database(catalogue, tmp_path, monkeypatch):
+def test_an_idle_hub_probes_its_database(call, catalogue, tmp_path, monkeypatch):
     monkeypatch.setattr("hub.app.PROBE_IDLE_S", 0.01)
 
     async def scene(client, hub):
@@ -271,7 +181,7 @@ def test_an_idle_hub_probes_its_database(catalogue, tmp_path, monkeypatch):
     call(catalogue, str(tmp_path / "hub.db"), scene)
 
 
-def test_lag_and_backlog_of_the_broker_are_told(catalogue, tmp_path):
+def test_lag_and_backlog_of_the_broker_are_told(call, catalogue, tmp_path):
     async def scene(client, hub):
         hub.source.backlog = Backlog(messages=7000, age_s=45.0, dropped=3)
         answer = await client.get("/readyz")
@@ -288,7 +198,7 @@ def test_lag_and_backlog_of_the_broker_are_told(catalogue, tmp_path):
     call(catalogue, str(tmp_path / "hub.db"), scene)
 
 
-def test_every_operation_is_documented(catalogue, tmp_path):
+def test_every_operation_is_documented(call, catalogue, tmp_path):
     async def scene(client, hub):
         document = (await client.get("/openapi.json")).json()
         for path, operations in document["paths"].items():

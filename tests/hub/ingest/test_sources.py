@@ -16,7 +16,8 @@ from hub.ingest.pump import Pump
 from hub.ingest.source import ReceivedBatch
 from hub.ledger.engine import UnavailableError, migrate, open_engine
 from hub.ledger.reads import SyncReader, rows_of
-from hub.ledger.writer import Writer, WriterThread
+from hub.ledger.writer import Writer
+from hub.ledger.writer_thread import WriterThread
 
 T0 = 1_790_000_000_000
 TOPIC = "shelfwise/v1/popup-1/pi-1/x1"

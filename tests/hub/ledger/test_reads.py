@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from contract.epc import decode_epc, gtin_check_digit
 from contract.errors import MessageError
-from hub.ledger import reads
+from hub.ledger import catalogue, reads
 from hub.model import Product
 from hub.services.visits import ItemFilter, find_items
 
@@ -47,7 +47,7 @@ def test_items_resolve_by_binding_then_by_gtin(named, edge_of, arrived):
     wanted = {epc: expected_sku(epc, gtin, bound) for epc in epcs}
     assert {item.epc: item.sku for item in hub.items("popup-1")} == wanted
     counted = {}
-    for units in hub.reader.read(lambda c: reads.item_units(c, "popup-1", reads.naming(c))):
+    for units in hub.reader.read(lambda c: reads.item_units(c, "popup-1", catalogue.naming(c))):
         counted[units.sku] = counted.get(units.sku, 0) + units.units
     assert counted == {sku: list(wanted.values()).count(sku) for sku in wanted.values()}
     totals = {line.sku: line.total for line in hub.stock("popup-1").lines}
@@ -66,7 +66,7 @@ def test_items_resolve_by_binding_then_by_gtin(named, edge_of, arrived):
     ),
 )
 def test_pages_together_are_every_item_that_matches(sqlite_hub, edge_of, arrived, limit, wanted):
-    if not sqlite_hub.reader.read(reads.store_names):
+    if not sqlite_hub.reader.read(catalogue.store_names):
         products = [Product(sku="ring", name="Ring"), Product(sku="bead", name="珠")]
         bound = {f"E2{n:022X}": ("ring", "bead")[n % 2] for n in range(10)}
         sqlite_hub.writer.run(lambda transaction: transaction.put_catalogue([], products, bound))

@@ -9,7 +9,8 @@ from contract.errors import LedgerError, ShelfwiseError
 from contract.topics import StreamAddress
 from hub.app import LocalHub
 from hub.ledger.engine import UnavailableError, hold_database, migrate, open_engine
-from hub.ledger.writer import Transaction, Writer, WriterThread
+from hub.ledger.writer import Transaction, Writer
+from hub.ledger.writer_thread import WriterThread
 
 ADDRESS = StreamAddress("s", "a", "x")
 

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.messages import PeopleCounted, TagArrived, TagMoved, TagPickedUp, TagPutBack, WeightChanged
+from hub.ledger.tables import movements
 from hub.model import GoodsReceived
 from hub.projections import footfall, items, trays
 from hub.projections.batch import Batch
-from hub.projections.labels import PickedItem, SoldUnit, label_sold
+from hub.projections.labels import PickedItem, SaleUnits, SoldUnit, label_sold, still_sold
 from hub.projections.try_on import outcome_of
 
 EPC = "E2" + "0" * 22
@@ -102,7 +103,8 @@ def test_goods_received_by_epc_make_items_and_one_movement():
     batch.add("s", "hub", 1, 1, goods)
     assert {state.status for state in batch.items.values()} == {"received"}
     assert len(batch.items) == 2
-    assert batch.movements[0][-1] == 2
+    names = [column.name for column in movements.columns]
+    assert dict(zip(names, batch.movements[0], strict=True))["epcs"] == 2
 
 
 @pytest.mark.parametrize(
@@ -165,3 +167,40 @@ def test_labels_do_not_depend_on_order_and_use_each_item_and_unit_once(sales, pi
     random.shuffle(units)
     random.shuffle(picked)
     assert label_sold(units, picked) == labels
+
+
+def sale(at, units=1, ref="s", epc=None, of_sale=None):
+    return SaleUnits(at, ref, 1, units, epc, of_sale)
+
+
+@pytest.mark.parametrize(
+    ("back", "left"),
+    [
+        (sale(25), [(10, 2), (20, 1), (30, 2)]),
+        (sale(25, 3), [(10, 1), (30, 2)]),
+        (sale(5), [(10, 1), (20, 2), (30, 2)]),
+        (sale(99, of_sale="s10"), [(10, 1), (20, 2), (30, 2)]),
+        (sale(99, epc="E20"), [(10, 2), (20, 1), (30, 2)]),
+        (sale(99, 100), []),
+    ],
+)
+def test_a_return_takes_from_the_sale_it_names_else_from_the_latest_before_it(back, left):
+    sales = [sale(at, 2, f"s{at}", f"E{at}") for at in (10, 20, 30)]
+    assert [(one.at_ms, one.units) for one in still_sold(sales, [back])] == left
+
+
+sale_units = st.builds(sale, st.integers(0, 9), st.integers(1, 4), st.sampled_from("abc"))
+
+
+@given(
+    st.lists(sale_units, unique_by=lambda one: one[:3]),
+    st.lists(sale_units, unique_by=lambda one: one[:3]),
+    st.randoms(),
+)
+def test_returns_take_as_many_units_as_they_bring_back_in_any_order(sales, returns, random):
+    left = still_sold(sales, returns)
+    sold, back = (sum(one.units for one in own) for own in (sales, returns))
+    assert sum(one.units for one in left) == max(0, sold - back)
+    random.shuffle(sales)
+    random.shuffle(returns)
+    assert still_sold(sales, returns) == left

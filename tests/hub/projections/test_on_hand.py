@@ -1,5 +1,6 @@
 """On-hand has one definition; each case here is one sentence of it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,7 +85,11 @@ def test_units_in_a_zone_that_cannot_be_seen_are_uncertain():
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["sold", "received", "adjusted"]), st.integers(1, 9), st.integers(0, 99))
+        st.tuples(
+            st.sampled_from(["sold", "returned", "received", "adjusted"]),
+            st.integers(1, 9),
+            st.integers(0, 99),
+        )
     ),
     st.integers(0, 9),
     st.randoms(),
@@ -96,3 +101,42 @@ def test_no_order_of_arrival_changes_a_figure(moves, present, random):
     random.shuffle(told)
     assert line_of("ring", items=items, movements=told) == line
     assert line.total == sum(zone.units for zone in line.zones) + line.unplaced + line.expected
+
+
+STOCKS = {
+    "tagged": {"items": [ItemUnits("ring", "a", "present", 5), ItemUnits("ring", "a", "picked", 2)]},
+    "on a tray": {"trays": [Tray("s-1", "a", "ring", 7, 70.0, 10, 5)]},
+    "in the book": {"movements": [moved("received", 10)]},
+}
+
+
+@pytest.mark.parametrize("kind", STOCKS)
+@pytest.mark.parametrize("units", [1, 3])
+def test_goods_sold_and_brought_back_are_on_hand_as_before(kind, units):
+    def line(*more):
+        told = STOCKS[kind]
+        return line_of("ring", **{**told, "movements": [*told.get("movements", []), *more]})
+
+    sold, back = moved("sold", units, at=20), moved("returned", units, at=30)
+    assert line(sold, back).total == line().total
+    assert (line(sold, back).sold, line(sold, back).returned) == (units, units)
+    if kind != "on a tray":
+        assert line(sold).total == line().total - units
+
+
+def test_a_tagged_item_that_comes_back_to_its_shelf_counts_once():
+    sold = [moved("sold", 1)]
+    in_hand = [ItemUnits("ring", "a", "present", 4), ItemUnits("ring", "a", "picked", 1)]
+    on_the_shelf = [ItemUnits("ring", "a", "present", 5)]
+    back = [*sold, moved("returned", 1)]
+    assert line_of("ring", items=in_hand, movements=sold).total == 4
+    assert line_of("ring", items=in_hand, movements=back).total == 5
+    assert line_of("ring", items=on_the_shelf, movements=back).total == 5
+
+
+def test_returned_goods_on_a_tray_are_no_more_than_the_tray_and_the_book_say():
+    tray = Tray("s-1", "a", "ring", 8, 80.0, 10, 5)
+    told = [moved("sold", 2, at=20), moved("returned", 1, at=30)]
+    assert (line_of("ring", trays=[tray], movements=told).total, 8) == (9, 8)
+    placed = tray._replace(units=9)
+    assert line_of("ring", trays=[placed], movements=told).total == 9
