@@ -64,6 +64,10 @@ class ChafonDriver(LadderDriver[chafon.Frame]):
         self._owed = []
         super()._begin(now)
 
+    @property
+    def _stall_ms(self) -> int:
+        return self.scan_time_ms + super()._stall_ms
+
     def _round_ms(self) -> int:
         return self.scan_time_ms + self._ladder.reply_timeout_ms
 

@@ -127,7 +127,7 @@ class LadderDriver(StreamDriver[FrameT]):
 
     def poll(self, now: int) -> bytes:
         """Return the command that is due."""
-        if self._rung == INVENTORY and now - self._heard >= self._ladder.stall_ms:
+        if self._rung == INVENTORY and now - self._heard >= self._stall_ms:
             self._climb(now)
         if now < self._next_send:
             return b""
@@ -151,6 +151,11 @@ class LadderDriver(StreamDriver[FrameT]):
                 return self._round_ms()
             case _:
                 return self._ladder.reply_timeout_ms
+
+    @property
+    def _stall_ms(self) -> int:
+        """How long an inventory may say nothing before the reader is set up anew."""
+        return self._ladder.stall_ms
 
     def _round_ms(self) -> int:
         """Return how long to wait for a sign of the inventory before it is asked for again."""

@@ -25,7 +25,7 @@ class Chafon18Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         scan_time_ms: the longest inventory, as it is set in the reader.
         inventory: begin to read as soon as the reader is set up.
         reply_timeout_ms: send a request again when its answer does not come within this time.
-        stall_ms: set the reader up anew when nothing valid comes for this long.
+        stall_ms: set the reader up anew when nothing valid comes for this long beyond the scan time.
     """
 
     region: Chafon18Region | None = None

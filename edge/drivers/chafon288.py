@@ -31,7 +31,7 @@ class Chafon288Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         inputs: ask for the input between rounds.
         inventory: begin to read as soon as the reader is set up.
         reply_timeout_ms: send a request again when its answer does not come within this time.
-        stall_ms: set the reader up anew when nothing valid comes for this long.
+        stall_ms: set the reader up anew when nothing valid comes for this long beyond the scan time.
     """
 
     region: Chafon288Region | None = None

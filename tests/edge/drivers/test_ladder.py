@@ -458,3 +458,13 @@ def test_an_output_that_is_switched_back_while_asked_is_asked_again(build, name,
     assert (again, data[-1]) == (code, 0)
     host.receive(ok(code), 1_160)
     assert sent(host.poll(1_200))[0][0] == IDLE_CODE[name]
+
+
+@pytest.mark.parametrize("name", ["chafon18", "chafon288"])
+def test_chafon_a_long_round_is_no_stall(build, name):
+    host = build(name, region="us", scan_time_ms=20_000, stall_ms=3_000)
+    climb(name, host)
+    sent = [command for now in range(1_050, 20_000, 50) for command in READERS[name][0](host.poll(now))]
+    assert sent == []
+    later = [code for now in range(20_000, 30_000, 50) for code, _ in READERS[name][0](host.poll(now))]
+    assert later[:2] == [0x01, 0x21]
