@@ -37,7 +37,7 @@ Word = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{4}$(?!\n)")]
 Hex = Annotated[str, msgspec.Meta(max_length=1_024)]
 
 
-class TagEvent(msgspec.Struct, frozen=True, kw_only=True):
+class TagEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One tag report.
 
     Attributes:
@@ -100,12 +100,30 @@ class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     data: Any = None
 
 
+class _TagEnvelope(msgspec.Struct, frozen=True):
+    """The envelope of a tag report; other events fit it too, unless ``data`` has another shape."""
+
+    type: Text
+    data: _Tag
+    timestamp: Text | None = None
+
+
+_decode_tag: Final = msgspec.json.Decoder(_TagEnvelope).decode
+_decode_any: Final = msgspec.json.Decoder(_Envelope).decode
+
+
 class ZebraCodec(JsonObjectCodec[Event]):
     """Events of one reader, however they are joined and cut."""
 
     def _read(self, text: bytes) -> Event | Reject:
         try:
-            return _event(msgspec.json.decode(text, type=_Envelope))
+            envelope = _decode_tag(text)
+            if envelope.data.idHex is not None:
+                return _tag_event(envelope.type, envelope.timestamp, envelope.data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FrameError):
+            pass  # what is wrong with it is said below
+        try:
+            return _event(_decode_any(text))
         except msgspec.ValidationError as error:
             return Reject("value", b"", str(error)[:MAX_DETAIL])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -121,7 +139,11 @@ def _event(envelope: _Envelope) -> Event:
     tag = msgspec.convert(data, _Tag)
     if tag.idHex is None:
         raise FrameError("value", f"a {envelope.type} event has no data.idHex")
-    epc, tid = tag.idHex, tag.TID
+    return _tag_event(envelope.type, envelope.timestamp, tag)
+
+
+def _tag_event(mode: str, timestamp: str | None, tag: _Tag) -> TagEvent:
+    epc, tid = tag.idHex or "", tag.TID
     if tag.format == FAST_ID:
         epc, tid = epc[:-TID_DIGITS], epc[-TID_DIGITS:]
     if tid is not None and not _HEX_DIGITS.fullmatch(tid):
@@ -132,7 +154,7 @@ def _event(envelope: _Envelope) -> Event:
         raise FrameError("value", error.detail) from error
     return TagEvent(
         epc=epc,
-        mode=envelope.type,
+        mode=mode,
         event_num=tag.eventNum,
         reads=1 if tag.reads is None else tag.reads,
         antenna=tag.antenna,
@@ -144,8 +166,8 @@ def _event(envelope: _Envelope) -> Event:
         tid=_upper(tid),
         mac=tag.MAC,
         hostname=tag.hostName,
-        timestamp=envelope.timestamp,
-        at=_millis(envelope.timestamp),
+        timestamp=timestamp,
+        at=_millis(timestamp),
     )
 
 

@@ -87,6 +87,51 @@ def test_what_is_framed_is_an_object_by_an_independent_parser(read_all, stream):
             assert isinstance(json.loads(text), dict)
 
 
+plain = st.dictionaries(
+    texts,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    max_size=3,
+)
+plain_dumped = st.builds(
+    lambda outer, inner, indent: json.dumps(outer | {"data": inner}, indent=indent).encode(),
+    plain,
+    plain,
+    st.sampled_from([None, 1]),
+)
+plain_streams = st.lists(
+    plain_dumped
+    | st.sampled_from([b",", b"[", b"\n"])
+    | plain_dumped.flatmap(lambda raw: st.integers(0, len(raw)).map(lambda at: raw[:at]))
+    | st.tuples(
+        plain_dumped,
+        st.integers(0),
+        st.sampled_from(b'{}",:0.e\\ '),
+    ).map(
+        lambda drawn: (
+            drawn[0][: drawn[1] % len(drawn[0])]
+            + bytes([drawn[2]])
+            + drawn[0][drawn[1] % len(drawn[0]) + 1 :]
+        )
+    ),
+    max_size=5,
+).map(b"".join)
+
+
+class Careful(Objects):
+    """Looks at everything with the scanner."""
+
+    def _glance(self):
+        return None
+
+
+@settings(deadline=None, max_examples=500)
+@given(plain_streams, st.integers(1, 60))
+def test_a_glance_sees_what_the_scanner_sees(read_all, stream, size):
+    chunks = [stream[at : at + size] for at in range(0, len(stream), size)]
+    assert read_all(Objects(), *chunks) == read_all(Careful(), *chunks)
+    assert read_all(Objects(), stream) == read_all(Careful(), stream)
+
+
 @pytest.mark.parametrize("lost", range(1, 60))
 def test_an_object_behind_half_a_one_is_found(read_all, lost):
     event = b'{"data":{"antenna":1,"idHex":"e280{\\"","reads":[1,2]},"type":"SIMPLE"}'
