@@ -10,8 +10,8 @@ Sources: Impinj IoT device interface as used by public projects, see ``tests/gol
 """
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
+from base64 import urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -83,10 +83,28 @@ class _ReaderEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     tagInventoryEvent: dict[str, Any] | None = None  # noqa: N815
 
 
+class _TagReport(msgspec.Struct, frozen=True):
+    """A reader event that reports a tag, in the shapes that nearly all of them have."""
+
+    eventType: Text  # noqa: N815
+    tagInventoryEvent: _TagInventory  # noqa: N815
+    timestamp: Text | None = None
+    hostname: Text | None = None
+
+
+_decode_tag: Final = msgspec.json.Decoder(_TagReport).decode
+
+
 def parse_payload(payload: bytes) -> list[Event | Reject]:
     """Return what one MQTT message, HTTP chunk of whole lines or webhook body says, in order."""
     if len(payload) > MAX_PAYLOAD:
         return [_reject("length", payload, f"a payload has at most {MAX_PAYLOAD} bytes, not {len(payload)}")]
+    try:
+        report = _decode_tag(payload)
+        if report.eventType == TAG_EVENT:
+            return [_tag_event(report, report.tagInventoryEvent)]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FrameError):
+        pass  # several events, another one, or a bad one: said below
     if not payload.strip():
         return []
     try:
@@ -134,7 +152,7 @@ def _parse_event(value: Any) -> Event | Reject:
         return _reject("value", _dump(value), error.detail)
 
 
-def _tag_event(event: _ReaderEvent, tag: _TagInventory) -> TagEvent:
+def _tag_event(event: _ReaderEvent | _TagReport, tag: _TagInventory) -> TagEvent:
     epc = _identifier("epc", tag.epc, tag.epcHex)
     if epc is None:
         raise FrameError("value", "a tagInventory event has neither epc nor epcHex")
@@ -168,12 +186,12 @@ def _identifier(name: str, base64: str | None, hexadecimal: str | None) -> str |
 
 
 def _from_base64(name: str, text: str) -> str:
-    unpadded = text.rstrip("=").replace("+", "-").replace("/", "_")
+    unpadded = text.rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        raw = urlsafe_b64decode(unpadded.encode("ascii") + b"=" * (-len(unpadded) % 4))
-    except (Base64Error, UnicodeEncodeError) as error:
+        raw = a2b_base64(unpadded + "=" * (-len(unpadded) % 4), strict_mode=True)
+    except ValueError as error:
         raise FrameError("value", f"{name} {text!r} is not base64: {error}") from error
-    if urlsafe_b64encode(raw).rstrip(b"=") != unpadded.encode("ascii"):
+    if b2a_base64(raw, newline=False).rstrip(b"=") != unpadded.encode("ascii"):
         raise FrameError("value", f"{name} {text!r} is not base64")
     return raw.hex().upper()
 

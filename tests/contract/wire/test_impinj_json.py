@@ -1,5 +1,6 @@
 """R700 payloads: shapes, spellings of binary values, hostile input."""
 
+import base64
 import json
 
 import pytest
@@ -152,3 +153,20 @@ def test_rejects_are_bounded():
 @pytest.mark.parametrize("payload", [b"", b" \r\n", b"[]"])
 def test_nothing_is_said(payload):
     assert parse_payload(payload) == []
+
+
+@settings(deadline=None)
+@given(st.text("AQgw+/-_=\x00é \n", max_size=12), st.text("Aq59+/-_", max_size=24))
+def test_base64_is_taken_in_either_alphabet_and_nothing_else_is(odd, neat):
+    def by_the_book(text):
+        plain = text.rstrip("=").replace("-", "+").replace("_", "/")
+        try:
+            raw = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+        except ValueError:
+            return None
+        canonical = base64.b64encode(raw).decode().rstrip("=") == plain
+        return raw.hex().upper() if canonical and raw and len(raw) % 2 == 0 else None
+
+    for text in (odd, neat):
+        (found,) = parse_payload(dumped(tag(epc=text)))
+        assert (found.epc if isinstance(found, TagEvent) else None) == by_the_book(text)
