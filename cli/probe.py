@@ -123,16 +123,16 @@ def probe(name: str, note: Note = lambda _: None) -> Answer:
             found = fits(sample)
             if found and found[0].refused <= len(sample) / 4:
                 return Answer(found[0].name, rate, tuple(fit.name for fit in found[1:]), heard)
-            answered: list[tuple[int, str]] = []
+            answered: list[tuple[bool, int, str]] = []
             for spec in family:
                 note(f"{name} at {rate}, as {spec.name}")
                 driver = spec.build("candidate", without_region(spec))
                 came, understood = converse(port, driver, ANSWER_S)
                 heard += came
                 if understood:
-                    answered.append((-understood, spec.name))
+                    answered.append((spec.kind == "scanner", -understood, spec.name))
             if answered:
-                best, *others = [name for _, name in sorted(answered)]
+                best, *others = [name for _, _, name in sorted(answered)]
                 return Answer(best, rate, tuple(others), heard)
     return Answer(None, "", (), heard)
 

@@ -21,6 +21,7 @@ from typing import Final
 import msgspec
 
 from contract.errors import MessageError
+from contract.gtin import gtin_check_digit
 from contract.ids import parse_epc
 
 with warnings.catch_warnings():
@@ -38,7 +39,6 @@ _BITS_OF_HEADER: Final = {
 _WITHOUT_PREFIX: Final = frozenset({"gid", "usdod", "adi"})
 """Schemes that carry no GS1 company prefix."""
 
-_ZERO: Final = ord("0")
 _SGTIN_96_DIGITS: Final = 24
 _SERIAL_BITS: Final = 38
 _SERIAL: Final = (1 << _SERIAL_BITS) - 1
@@ -93,12 +93,6 @@ class EpcFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if identity is None or identity.company_prefix is None:
             return self.keep_undecodable
         return not self.company_prefixes or identity.company_prefix in self.company_prefixes
-
-
-def gtin_check_digit(first_13: str) -> str:
-    """Return the GS1 modulo-10 check digit of the first 13 digits of a GTIN-14."""
-    digits = first_13.encode("ascii")
-    return str(-(3 * (sum(digits[::2]) - 7 * _ZERO) + sum(digits[1::2]) - 6 * _ZERO) % 10)
 
 
 def decode_epc(text: str) -> EpcIdentity:

@@ -37,8 +37,12 @@ class Fit(NamedTuple):
 
 
 def fits(sample: bytes) -> list[Fit]:
-    """Return the drivers of byte lines that understand some of ``sample``, best first."""
-    found = []
+    """Return the drivers of byte lines that understand some of ``sample``, best first.
+
+    To a scanner every line of text is a code, so scanners are named when nobody else understands.
+    """
+    found: list[Fit] = []
+    scanners: list[Fit] = []
     for spec in drivers().values():
         if not spec.streams:
             continue
@@ -48,9 +52,11 @@ def fits(sample: bytes) -> list[Fit]:
         understood = sum(isinstance(read, SENSED) for read in reads)
         refused = sum(len(read.raw) for read in reads if isinstance(read, RejectRead))
         if understood and refused < len(sample) / 2:
-            found.append(Fit(spec.name, understood, refused))
+            fitting = scanners if spec.kind == "scanner" else found
+            fitting.append(Fit(spec.name, understood, refused))
     return sorted(
-        found, key=lambda fit: (fit.refused, -fit.understood, bool(drivers()[fit.name].reads_also), fit.name)
+        found or scanners,
+        key=lambda fit: (fit.refused, -fit.understood, bool(drivers()[fit.name].reads_also), fit.name),
     )
 
 

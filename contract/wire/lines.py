@@ -4,7 +4,7 @@ A line ends with CR LF, LF or CR alone. Whether a CR stands alone is known when 
 so a device that sends nothing but CR is read one line late. A protocol says what it makes of one line
 (:meth:`LineCodec._parse`); this class finds the lines and accounts for every byte:
 
-- a line is at most :data:`MAX_LINE` bytes; the rest of a longer one is refused up to its end, because
+- a line is at most :attr:`LineCodec.max_line` bytes; the rest of a longer one is refused up to its end, because
   the tail of a line must not be taken for a line;
 - bytes that are not printable are noise. What follows them is read as a line; a protocol whose lines
   show no beginning of their own can see that this one has lost it (:attr:`LineCodec._torn`);
@@ -22,7 +22,7 @@ from contract.wire.base import NEED_DATA, Codec, Reject, RejectReason
 
 MAX_LINE: Final = 120
 
-Ending = Literal["\r\n", "\n", "\r"]
+Ending = Literal["\r\n", "\n", "\r", "\t"]
 FrameT = TypeVar("FrameT")
 
 
@@ -47,11 +47,13 @@ class LineCodec(Codec[FrameT]):
     """A codec whose subclass reads one line at a time.
 
     Attributes:
+        max_line: bytes of the longest line, its ending not counted; at most what one reject holds.
         unprintable: what is noise in a line.
         _torn: the line in hand follows noise, so its beginning may be missing.
     """
 
     max_frame = MAX_LINE + 1
+    max_line: ClassVar[int] = MAX_LINE
     unprintable: ClassVar[re.Pattern[bytes]] = re.compile(rb"[^\x20-\x7E]")
 
     def __init__(self) -> None:
@@ -76,16 +78,16 @@ class LineCodec(Codec[FrameT]):
     def _take(self) -> FrameT | Reject | None:
         end, ending = self._find_end()
         if end < 0:
-            if len(self._buffer) < MAX_LINE:
+            if len(self._buffer) < self.max_line:
                 return NEED_DATA
             self._overlong = True
-            return self._skip(MAX_LINE, "length", f"a line has at most {MAX_LINE} bytes")
+            return self._skip(self.max_line, "length", f"a line has at most {self.max_line} bytes")
         if ending is None:
             return NEED_DATA
         size = end + len(ending)
         if self._overlong:
             self._overlong = False
-            return self._skip(size, "length", f"the end of a line of more than {MAX_LINE} bytes")
+            return self._skip(size, "length", f"the end of a line of more than {self.max_line} bytes")
         content = bytes(self._buffer[:end])
         noise = max((match.end() for match in self.unprintable.finditer(content)), default=0)
         if noise:
@@ -97,17 +99,20 @@ class LineCodec(Codec[FrameT]):
         try:
             line = self._parse(content.decode("ascii"), ending)
         except FrameError as error:
-            reason: RejectReason = "value" if error.reason == "value" else "syntax"
-            return self._skip(size, reason, error.detail)
+            return self._skip(size, self._reason(error), error.detail)
         finally:
             self._torn = False
         self._cut(size)
         return line
 
+    def _reason(self, error: FrameError) -> RejectReason:
+        """Return the word under which a refused line is counted."""
+        return "value" if error.reason == "value" else "syntax"
+
     def _find_end(self) -> tuple[int, Ending | None]:
         """Return where the first line ends (-1 for nowhere) and how, None while that is not known."""
-        feeds = self._buffer.find(b"\n", 0, MAX_LINE)
-        returns = self._buffer.find(b"\r", 0, MAX_LINE if feeds < 0 else feeds)
+        feeds = self._buffer.find(b"\n", 0, self.max_line)
+        returns = self._buffer.find(b"\r", 0, self.max_line if feeds < 0 else feeds)
         if returns < 0:
             return feeds, "\n"
         if returns + 1 == len(self._buffer):

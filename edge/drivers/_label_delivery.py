@@ -56,6 +56,12 @@ class Delivery:
         """Go on with ``step`` at once."""
         self.step, self.due = step, now
 
+    def resume(self, now: int) -> None:
+        """Go on after the line has opened or the clock was set back: nothing lies in the future."""
+        self.due = min(self.due, now + MAX_RETRY_MS)
+        self.asked_at, self.sent_at = min(self.asked_at, now), min(self.sent_at, now)
+        self.idle_since = None
+
     def send_again(self, now: int) -> None:
         """Begin anew after a pause, and force the picture out."""
         self.again, self.seen, self.idle_since = True, None, None

@@ -84,6 +84,10 @@ class OpenEPaperLinkDriver(Driver):
     def connected(self, now: int) -> None:
         """Read the list anew; an answer may be under way, for it is an answer that opens the line."""
         self._next_page = now
+        if self._asked is not None:
+            self._asked = self._asked._replace(until=min(self._asked.until, now + ANSWER_MS))
+        for wanted in self._wanted.values():
+            wanted.resume(now)
 
     def disconnected(self, now: int) -> list[Read]:
         """Whatever was asked stays unanswered."""

@@ -8,8 +8,8 @@ for the factory numbers that most cheap labels carry; their header E2 belongs to
 import hashlib
 from typing import Final
 
-from contract.epc import gtin_check_digit
 from contract.errors import ConfigError
+from contract.gtin import gtin_check_digit
 
 SGTIN_96_HEADER: Final = 0x30
 FILTER_POINT_OF_SALE: Final = 1

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from contract.epc import gtin_check_digit
 from contract.errors import ConfigError, MessageError
+from contract.gtin import gtin_check_digit
 from contract.ids import parse_epc, parse_slug
 
 T = TypeVar("T")

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from contract.epc import EpcFilter, decode_epc, gtin_check_digit, identify, slice_sgtin_96
+from contract.epc import EpcFilter, decode_epc, identify, slice_sgtin_96
 from contract.errors import MessageError
+from contract.gtin import gtin_check_digit
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from edge.drivers import driver
-from edge.model import CountRead, TagRead, WeightRead
+from edge.model import BarcodeRead, CountRead, TagRead, WeightRead
 
 
 @pytest.fixture
@@ -23,4 +23,6 @@ def build():
 @pytest.fixture(scope="session")
 def sensed():
     """Keep the reads that say something about the store."""
-    return lambda reads: [read for read in reads if isinstance(read, TagRead | WeightRead | CountRead)]
+    return lambda reads: [
+        read for read in reads if isinstance(read, TagRead | WeightRead | CountRead | BarcodeRead)
+    ]

@@ -374,6 +374,15 @@ def test_what_is_refused_at_once(build):
     assert host.act(price("1.00", mac=f"{7:016X}"), 0) == ""
 
 
+def test_a_clock_that_is_set_back_does_not_hold_labels_up():
+    shop = Shop([LabelTwin(MAC)], confirm_s=60)
+    shop.host.act(price(), shop.now + 86_400_000)
+    shop.host.poll(shop.now + 86_400_000)
+    shop.host.connected(shop.now)
+    shop.run(400, until=done)
+    assert shop.shown == [(MAC, "299.00")]
+
+
 def ask(host, now):
     return msgspec.json.decode(host.poll(now), type=HttpRequest)
 

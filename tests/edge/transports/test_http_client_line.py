@@ -138,7 +138,8 @@ def test_redirects_are_answers_and_proxies_are_not_used(monkeypatch):
     ids=["silence", "nonsense", "long", "endless"],
 )  # fmt: skip
 def test_what_is_no_answer_is_told_once_and_dropped(quick, monkeypatch, answer, why):
-    monkeypatch.setattr(http_client, "ANSWER_S", 0.2)
+    if answer is None:
+        monkeypatch.setattr(http_client, "ANSWER_S", 1.0)
     monkeypatch.setattr(http_client, "MAX_BODY", 64)
     peer = Peer(http(b"ok"), answer, answer, http(b"back"))
     news = asyncio.run(

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.epc import decode_epc, gtin_check_digit
+from contract.epc import decode_epc
 from contract.errors import MessageError
+from contract.gtin import gtin_check_digit
 from hub.ledger import catalogue, reads
 from hub.model import Product
 from hub.services.visits import ItemFilter, find_items
