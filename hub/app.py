@@ -92,7 +92,7 @@ class LocalHub:
     ) -> None:
         """Load store, product and binding files."""
         catalogue = read_catalogue(stores=stores, products=products, bindings=bindings)
-        self.writer.run(lambda transaction: load(transaction, catalogue))
+        self.writer.run(lambda transaction: load(transaction, catalogue, self._clock()))
 
     def replan(self, store: str) -> Planned:
         """Plan a store and commit the decisions."""
@@ -181,7 +181,7 @@ class RunningHub:
             products=Path(settings.products) if settings.products else None,
             bindings=Path(settings.bindings) if settings.bindings else None,
         )
-        writer.run(lambda transaction: load(transaction, catalogue))
+        writer.run(lambda transaction: load(transaction, catalogue, clock()))
         self.writer = WriterThread(writer)
         self.source = source
         self._reader = Reader(settings.database)
