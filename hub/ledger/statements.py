@@ -50,6 +50,8 @@ class Statements(NamedTuple):
     binding_log_rows: str
     scans: str
     presented: str
+    labels_shown: str
+    label: str
     codes: str
     till_message: str
     till_order: str
@@ -92,6 +94,8 @@ def compile_statements(backend: str) -> Statements:
         binding_log_rows=write.insert_rows(t.binding_log),
         scans=write.latest(t.scans),
         presented=write.latest(t.presented),
+        labels_shown=write.register(t.labels_shown, ("device", "sku", "price", "currency")),
+        label=write.replace(side.labels),
         codes=write.replace(side.codes),
         till_message=write.replace(side.till_messages),
         till_order=write.replace(side.till_orders),

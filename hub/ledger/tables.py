@@ -185,6 +185,21 @@ products: Final = Table(
     Index("ix_products_gtin", "gtin", unique=True),
 )
 
+labels_shown: Final = Table(
+    "labels_shown",
+    metadata,
+    text_column("store", key=True),
+    text_column("mac", key=True),
+    int_column("key_ms"),
+    order_column("key_stream"),
+    int_column("key_seq"),
+    text_column("device"),
+    text_column("sku"),
+    text_column("price"),
+    text_column("currency"),
+    sqlite_with_rowid=False,
+)
+
 bindings: Final = Table(
     "bindings",
     metadata,
@@ -422,7 +437,7 @@ orders: Final = Table(
 
 READ_TABLES: Final = (
     items, trays, movements, footfall, heat, try_ons, device_states, device_rejects, blind_spans, decisions, orders,
-    binding_log, scans, presented,
+    binding_log, scans, presented, labels_shown,
 )  # fmt: skip
 
 LOGGED: Final = (bindings, tid_bindings)

@@ -168,6 +168,16 @@ class Transaction:
             values = {"state": outcome, "detail": detail, "changed_ms": record_ms}
             self.connection.execute(update(side.commands).where(*where).values(values))
 
+    def put_label(self, row: tuple[Any, ...]) -> None:
+        """Store what a label is for and what was sent to it (in table order)."""
+        self._many(self._sql.label, [row])
+
+    def drop_label(self, store: str, mac: str) -> bool:
+        """Forget what a label is for; False when it was for nothing."""
+        c = side.labels.c
+        gone = self.connection.execute(delete(side.labels).where(c.store == store, c.mac == mac))
+        return gone.rowcount > 0
+
     def put_command(self, row: tuple[Any, ...], *, forget_before: int) -> None:
         """Queue a command (in table order) and forget old ones that are closed."""
         self._many(self._sql.command, [row])
@@ -256,6 +266,7 @@ class Transaction:
         self._run_of(sql.binding_log_rows, sql.binding_log, batch.binding_log)
         self._many(sql.scans, [key + row for key, row in batch.scans.items()])
         self._many(sql.presented, [key + row for key, row in batch.presented.items()])
+        self._many(sql.labels_shown, [key + row for key, row in batch.labels_shown.items()])
         self._many(sql.decisions, [_decision_row(*row) for row in batch.decisions])
         self._many(sql.orders, batch.orders)
         self._many(sql.order_change, batch.order_changes)

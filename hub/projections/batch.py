@@ -67,6 +67,7 @@ class Batch:
         self.binding_log: list[Row] = []
         self.scans: dict[tuple[str, str], Row] = {}
         self.presented: dict[tuple[str, str, str, str], Row] = {}
+        self.labels_shown: dict[tuple[str, str], Row] = {}
         self.decisions: list[Row] = []
         self.orders: list[Row] = []
         self.order_changes: list[Row] = []
@@ -149,6 +150,12 @@ class Batch:
         row = (event.code, event.quantity, event.at, event.zone, None, None, 0, None)
         self.movements.append((position, store, _ADJUSTED, event.adjustment_id, 1, *row))
 
+    def _label(self, store: str, stream: str, seq: int, _position: int, event: LabelShown) -> None:
+        row = (event.at, stream, seq, event.device, event.sku, event.price, event.currency)
+        known = self.labels_shown.get((store, event.mac))
+        if known is None or row[:3] > known[:3]:
+            self.labels_shown[store, event.mac] = row
+
     def _scanned(self, store: str, stream: str, seq: int, _position: int, event: BarcodeScanned) -> None:
         known = self.scans.get((store, stream))
         if known is None or seq > known[-1]:
@@ -199,7 +206,7 @@ class Batch:
         InputChanged: _no_fold,
         TagPresented: _presented,
         BarcodeScanned: _scanned,
-        LabelShown: _no_fold,
+        LabelShown: _label,
         DeviceHealth: _health,
         Blind: _blind,
         Rejected: _rejected,
