@@ -93,6 +93,10 @@ class HubClient:
         """Return a page of the items whose EPC, SKU or name contains ``q``."""
         return self.get(f"/v1/stores/{store}/items", q=q, after=after, limit=limit)
 
+    def labels(self, store: str) -> Any:
+        """Return shelf labels with the price each confirmed."""
+        return self.get(f"/v1/stores/{store}/labels")
+
     def orders(self, store: str) -> Any:
         """Return the store's orders."""
         return self.get(f"/v1/stores/{store}/orders")

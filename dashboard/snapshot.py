@@ -156,6 +156,17 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """A shelf label: the price it confirmed to show, and whether that is the one it should show."""
+
+    mac: str
+    sku: str | None
+    state: str
+    confirmed_sku: str | None
+    confirmed_price: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything the pages draw.
 
@@ -176,6 +187,7 @@ class Snapshot:
     alerts: tuple[Alert, ...]
     orders: tuple[Order, ...]
     decisions: tuple[Decision, ...]
+    labels: tuple[Label, ...] = ()
     recent: Mapping[str, int] = field(default_factory=dict)
     recent_since_ms: int | None = None
     seen_ms: Mapping[str, int] = field(default_factory=dict)

@@ -11,7 +11,7 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -30,12 +30,14 @@ from hub.ledger.catalogue import store_names
 from hub.ledger.engine import UnavailableError, migrate, open_engine
 from hub.ledger.reads import Reader, SyncReader
 from hub.ledger.rebuild import verify
+from hub.ledger.side_reads import stores_with_labels
 from hub.ledger.writer import Transaction, Writer
 from hub.ledger.writer_thread import WriterThread
 from hub.metrics import HubMetrics
 from hub.services.catalogue import load, read_catalogue
 from hub.services.commands import dispatch, is_due
 from hub.services.health import Health
+from hub.services.labels import labels_due, plan_labels
 from hub.services.record import Counts, Delivery, park_undigestible, record
 from hub.services.replan import Planned, commit_plan, plan
 from hub.services.sell import Accepted, SaleEvent, sell
@@ -49,6 +51,7 @@ log = logging.getLogger(__name__)
 PROBE_IDLE_S: Final = 15.0
 PROBE_FAILING_S: Final = 2.0
 DISPATCH_S: Final = 0.25
+LABELS_S: Final = 10.0
 
 Clock = Callable[[], int]
 """Returns milliseconds since 1970-01-01 UTC."""
@@ -92,7 +95,7 @@ class LocalHub:
     ) -> None:
         """Load store, product and binding files."""
         catalogue = read_catalogue(stores=stores, products=products, bindings=bindings)
-        self.writer.run(lambda transaction: load(transaction, catalogue))
+        self.writer.run(lambda transaction: load(transaction, catalogue, self._clock()))
 
     def replan(self, store: str) -> Planned:
         """Plan a store and commit the decisions."""
@@ -101,6 +104,11 @@ class LocalHub:
         return self.writer.run(
             lambda transaction: commit_plan(transaction, planned, now, stale_after_ms=stale)
         )
+
+    def tell_labels(self, store: str) -> int:
+        """Queue commands for labels that do not show what they should; returns how many."""
+        now, stale = self._clock(), self._stale_after_ms
+        return self.writer.run(lambda transaction: plan_labels(transaction, store, now, stale_after_ms=stale))
 
     def dispatch(self) -> list[Delivery]:
         """Return the commands (topic, payload) that are to be published now."""
@@ -181,7 +189,7 @@ class RunningHub:
             products=Path(settings.products) if settings.products else None,
             bindings=Path(settings.bindings) if settings.bindings else None,
         )
-        writer.run(lambda transaction: load(transaction, catalogue))
+        writer.run(lambda transaction: load(transaction, catalogue, clock()))
         self.writer = WriterThread(writer)
         self.source = source
         self._reader = Reader(settings.database)
@@ -205,7 +213,8 @@ class RunningHub:
         )
         self.application = create_application(context)
         self._tasks: list[asyncio.Task[None]] = []
-        self._dispatching: asyncio.Task[None] | None = None
+        self._rounds: list[asyncio.Task[None]] = []
+        self._closing = asyncio.Event()
 
     def _on_batch(self, counts: Counts, seconds: float) -> None:
         self._metrics.on_batch(counts, seconds)
@@ -236,7 +245,11 @@ class RunningHub:
         self._tasks.append(asyncio.create_task(self._probe_for_ever(), name="probe"))
         if self._settings.replan_minutes:
             self._tasks.append(asyncio.create_task(self._replan_for_ever(), name="replan"))
-        self._dispatching = asyncio.create_task(self._dispatch_until_closed(), name="dispatch")
+        for name, period_s, act in (
+            ("dispatch", DISPATCH_S, self.dispatch),
+            ("labels", LABELS_S, self.tell_labels),
+        ):
+            self._rounds.append(asyncio.create_task(self._until_closed(name, period_s, act), name=name))
 
     async def _probe_for_ever(self) -> None:
         """Write now and then while nobody else does, so that readiness knows of a database that fails.
@@ -256,18 +269,19 @@ class RunningHub:
                     await asyncio.wrap_future(self.writer.submit(Transaction.touch))
             answered = self.writer.groups != groups
 
-    async def _dispatch_until_closed(self) -> None:
-        """Publish commands as they become due.
+    async def _until_closed(self, name: str, period_s: float, act: Callable[[], Awaitable[None]]) -> None:
+        """Act now and after every period.
 
-        It ends by itself, soon after the signals close: a read that is cancelled halfway keeps psycopg's
-        connection from ever closing.
+        It ends by itself when the hub closes: a read that is cancelled halfway keeps psycopg's connection
+        from ever closing.
         """
-        while not self._signals.closed:
+        while not self._closing.is_set():
             try:
-                await self.dispatch()
+                await act()
             except ShelfwiseError as error:
-                log.warning("event=dispatch_failed error=%r", str(error))
-            await asyncio.sleep(DISPATCH_S)
+                log.warning("event=%s_failed error=%r", name, str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), period_s)
 
     async def dispatch(self) -> None:
         """Publish what is due now."""
@@ -277,6 +291,15 @@ class RunningHub:
         job = partial(dispatch, now=now, connected=connected)
         for topic, payload in await asyncio.wrap_future(self.writer.submit(job)):
             await self.source.publish(topic, payload)
+
+    async def tell_labels(self) -> None:
+        """Queue commands for labels that do not show what they should."""
+        stale = self._settings.stale_after_s * 1000
+        for store in await self._reader.compute(stores_with_labels):
+            now = self._clock()
+            if await self._reader.compute(partial(labels_due, store=store, now=now, stale_after_ms=stale)):
+                job = partial(plan_labels, store=store, now=now, stale_after_ms=stale)
+                await asyncio.wrap_future(self.writer.submit(job))
 
     async def _replan_for_ever(self) -> None:
         stale = self._settings.stale_after_s * 1000
@@ -307,8 +330,8 @@ class RunningHub:
     async def stop(self) -> None:
         """Stop taking messages, flush, close."""
         self._signals.close()
-        if self._dispatching is not None:
-            await self._dispatching
+        self._closing.set()
+        await asyncio.gather(*self._rounds)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -13,11 +13,13 @@ from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from contract.errors import MessageError
-from contract.ids import EpcHex, Slug
+from contract.ids import EPC_PATTERN, EpcHex, Slug
 from contract.messages import AnyObservation, Millis
 
 HUB_STREAM: Final = "hub"
 HUB_AGENT: Final = "hub"
+EVERY_STORE: Final = "_"
+"""Where facts stand that belong to no one store; no store can have this id."""
 
 Code = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -100,6 +102,37 @@ class Adjusted(HubEvent, frozen=True, kw_only=True, tag="adjusted"):
     counted: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
 
 
+BindingWay = Literal["file", "api", "station", "receipt", "tid"]
+
+TidHex = Annotated[str, msgspec.Meta(pattern=EPC_PATTERN, description="TID as upper-case hex")]
+
+
+class TagBound(HubEvent, frozen=True, kw_only=True, tag="tag_bound"):
+    """A tag stands for a product from now on: by its EPC, by its chip's number, or both.
+
+    Attributes:
+        way: a file, a person or program over the API, an enrolment station, goods received by EPC, or a
+            tag with a known TID that was presented.
+        code: the barcode that was scanned for it.
+    """
+
+    sku: Code
+    epc: EpcHex | None = None
+    tid: TidHex | None = None
+    way: BindingWay
+    by: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    code: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class TagUnbound(HubEvent, frozen=True, kw_only=True, tag="tag_unbound"):
+    """A tag stands for no product any more, as far as bindings tell."""
+
+    epc: EpcHex | None = None
+    tid: TidHex | None = None
+    way: BindingWay = "api"
+    by: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
 OrderState = Literal["proposed", "approved", "sent", "in_transit", "received", "refused", "cancelled"]
 
 OPEN_STATES: Final[tuple[OrderState, ...]] = ("proposed", "approved", "sent", "in_transit")
@@ -135,7 +168,9 @@ class OrderChanged(HubEvent, frozen=True, kw_only=True, tag="order_changed"):
     by: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
-AnyHubEvent: TypeAlias = Sale | Returned | GoodsReceived | Adjusted | OrderDecided | OrderChanged
+AnyHubEvent: TypeAlias = (
+    Sale | Returned | GoodsReceived | Adjusted | TagBound | TagUnbound | OrderDecided | OrderChanged
+)
 AnyEvent: TypeAlias = AnyObservation | AnyHubEvent
 
 PARKED: Final = "parked"

@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard.figures import matching, never_stocked
 from dashboard.poller import Search
-from dashboard.snapshot import Snapshot, StockLine
+from dashboard.snapshot import Label, Snapshot, StockLine
 from dashboard.view import Screen, language, live, narrowed
 from dashboard.words import DASH, Words, plain
 
@@ -87,6 +87,10 @@ def stock_table(lines: list[StockLine], screen: Screen, snapshot: Snapshot) -> p
     """Return the lines as a table of texts and counts; null is unknown."""
     words, zones = screen.words, _zone_names(snapshot, screen.words)
     known = [not never_stocked(line) for line in lines]
+    on_label = _on_labels(snapshot.labels, words)
+    labelled = (
+        {words("stock.on_label"): [on_label.get(line.sku or "", DASH) for line in lines]} if on_label else {}
+    )
     return pa.table(
         {
             words("stock.product"): [_item_name(line.name, line.name_zh, line.sku, words) for line in lines],
@@ -103,9 +107,26 @@ def stock_table(lines: list[StockLine], screen: Screen, snapshot: Snapshot) -> p
                 words.moment(snapshot.seen_ms.get(line.sku or ""), screen.now_ms) for line in lines
             ],
             words("stock.price"): [words.money(line.price) for line in lines],
+            **labelled,
             words("stock.sku"): [plain(line.sku) or DASH for line in lines],
         }
     )
+
+
+def _on_labels(labels: tuple[Label, ...], words: Words) -> dict[str, str]:
+    """Return SKU → the prices its labels last confirmed; a mark where a label does not show what it should."""
+    prices: dict[str, dict[str, None]] = {}
+    waits: set[str] = set()
+    for label in labels:
+        if label.sku is None:
+            continue
+        own = prices.setdefault(label.sku, {})
+        if label.confirmed_sku == label.sku and label.confirmed_price:
+            own[plain(label.confirmed_price, most=20)] = None
+        if label.state in ("pending", "differs"):
+            waits.add(label.sku)
+    mark = f" ({words('stock.label_waits')})"
+    return {sku: f"{' / '.join(own) or DASH}{mark if sku in waits else ''}" for sku, own in prices.items()}
 
 
 def _counts(lines: list[StockLine], known: list[bool], field: str) -> pa.Array:

@@ -2,7 +2,20 @@
 
 from fastapi import FastAPI
 
-from hub.api import commands, commerce, errors, events, health, orders, overview, pos, stock, visits
+from hub.api import (
+    bindings,
+    commands,
+    commerce,
+    errors,
+    events,
+    health,
+    labels,
+    orders,
+    overview,
+    pos,
+    stock,
+    visits,
+)
 from hub.api.context import HubContext
 
 VERSION = "0.1.0"
@@ -17,6 +30,18 @@ def create_application(context: HubContext) -> FastAPI:
     )
     app.state.context = context
     errors.install(app)
-    for module in (stock, visits, commerce, pos, orders, commands, overview, events, health):
+    for module in (
+        stock,
+        visits,
+        commerce,
+        pos,
+        orders,
+        commands,
+        bindings,
+        labels,
+        overview,
+        events,
+        health,
+    ):
         app.include_router(module.router)
     return app

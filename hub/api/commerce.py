@@ -62,6 +62,17 @@ def millis(moment: datetime) -> int:
     return min(MAX_MS, max(0, round(moment.timestamp() * 1000)))
 
 
+async def body_text(request: Request) -> str:
+    """Return a request's body as text. Raises ConfigError for too many bytes and for what is not UTF-8."""
+    body = await request.body()
+    if len(body) > MAX_CSV_BYTES:
+        raise ConfigError(f"the file has {len(body)} bytes, at most {MAX_CSV_BYTES} are allowed")
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the file is not UTF-8 text: {error.reason} at byte {error.start}") from error
+
+
 class SaleLineIn(BaseModel):
     """One line of a sale; say ``sku`` or ``gtin``."""
 
@@ -310,14 +321,7 @@ async def post_sales_csv(
     store: Annotated[Slug | None, Query(description="store of rows without one")] = None,
 ) -> AcceptedOut:
     """Record sale lines from CSV, all or none; an error names line, column and what was expected."""
-    body = await request.body()
-    if len(body) > MAX_CSV_BYTES:
-        raise ConfigError(f"the file has {len(body)} bytes, at most {MAX_CSV_BYTES} are allowed")
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"the file is not UTF-8 text: {error.reason} at byte {error.start}") from error
-    sales = parse_sales(text, "sales.csv", store)
+    sales = parse_sales(await body_text(request), "sales.csv", store)
     if not sales:
         raise ConfigError("sales.csv: has no rows")
     now = hub.clock()

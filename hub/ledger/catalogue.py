@@ -10,11 +10,11 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
-from contract.epc import identify
+from contract.epc import EpcIdentity, identify
 from contract.errors import NotFoundError
 from hub.ledger import side_tables as side
 from hub.ledger import tables as t
-from hub.model import Product, Store, Zone
+from hub.model import EVERY_STORE, Product, Store, Zone
 
 _SGTIN_SERIAL_DIGITS: Final = 9
 
@@ -48,7 +48,9 @@ def store(connection: Connection, name: str) -> Store:
 def store_names(connection: Connection) -> list[str]:
     """Return all stores that the catalogue or any agent has named."""
     named = {row[0] for row in connection.execute(select(t.stores.c.store))}
-    return sorted(named | {row[0] for row in connection.execute(select(t.streams.c.store).distinct())})
+    return sorted(
+        named | {row[0] for row in connection.execute(select(t.streams.c.store).distinct())} - {EVERY_STORE}
+    )
 
 
 def products(connection: Connection) -> dict[str, Product]:
@@ -92,9 +94,12 @@ class Naming:
             self._sku_of_kind[kind] = self._sku_of_gtin(epc)
         return self._sku_of_kind[kind]
 
-    def _sku_of_gtin(self, epc: str) -> str | None:
-        identity = identify(epc)
+    def sku_of_identity(self, identity: EpcIdentity | None) -> str | None:
+        """Return the SKU whose GTIN a tag carries, None when it carries none or nobody has it."""
         return self._by_gtin.get(identity.gtin) if identity is not None and identity.gtin else None
+
+    def _sku_of_gtin(self, epc: str) -> str | None:
+        return self.sku_of_identity(identify(epc))
 
 
 def codes(connection: Connection) -> dict[str, str]:

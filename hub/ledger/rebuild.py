@@ -30,6 +30,8 @@ def rebuild(transaction: Transaction) -> int:
     connection = transaction.connection
     for table in t.READ_TABLES:
         connection.execute(delete(table))
+    for table in t.LOGGED:
+        connection.execute(delete(table).where(table.c.position > 0))
     connection.execute(delete(t.alerts).where(t.alerts.c.origin == "edge"))
     e, s = t.events.c, t.streams.c
     query = select(e.position, s.store, s.stream, e.seq, e.kind, e.body).join(t.streams, s.id == e.stream_id)
@@ -55,7 +57,7 @@ def snapshot(transaction: Transaction) -> dict[str, set[tuple[Any, ...]]]:
     """Return the rows of every read table."""
     found = {
         table.name: {tuple(row) for row in transaction.connection.execute(select(table))}
-        for table in t.READ_TABLES
+        for table in (*t.READ_TABLES, *t.LOGGED)
     }
     edge = select(t.alerts).where(t.alerts.c.origin == "edge")
     found["alerts"] = {tuple(row) for row in transaction.connection.execute(edge)}

@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, func, select
 
 from hub.ledger import side_tables as side
+from hub.ledger import tables as t
 
 OPEN: Final = ("queued", "sent")
 
@@ -80,3 +81,22 @@ def commands_made_at(connection: Connection, now: int) -> int:
     """Return how many commands were made in one millisecond."""
     c = side.commands.c
     return connection.scalar(select(func.count()).select_from(side.commands).where(c.created_ms == now)) or 0
+
+
+def labels(connection: Connection, store_id: str) -> Sequence[Row[Any]]:
+    """Return the labels of a store with what they are for and what was sent, and the command's state."""
+    c, q = side.labels.c, side.commands.c
+    query = select(side.labels, q.state.label("command_state"), q.detail.label("command_detail"))
+    query = query.select_from(side.labels.outerjoin(side.commands, q.command_id == c.command_id))
+    return connection.execute(query.where(c.store == store_id).order_by(c.mac)).all()
+
+
+def labels_shown(connection: Connection, store_id: str) -> dict[str, Row[Any]]:
+    """Return what each label of a store confirmed last."""
+    c = t.labels_shown.c
+    return {row.mac: row for row in connection.execute(select(t.labels_shown).where(c.store == store_id))}
+
+
+def stores_with_labels(connection: Connection) -> list[str]:
+    """Return the stores that have labels."""
+    return list(connection.scalars(select(side.labels.c.store).distinct().order_by(side.labels.c.store)))

@@ -69,3 +69,22 @@ commands: Final = Table(
     Index("ix_commands_agent", "store", "agent", "created_ms"),
     sqlite_with_rowid=False,
 )
+
+labels: Final = Table(
+    "labels",
+    t.metadata,
+    t.text_column("store", key=True),
+    t.text_column("mac", key=True),
+    t.text_column("sku"),
+    t.text_column("agent"),
+    t.text_column("device"),
+    t.text_column("language"),
+    t.text_column("by_"),
+    t.int_column("set_ms"),
+    t.text_column("sent_sku", null=True),
+    t.text_column("sent_price", null=True),
+    t.text_column("sent_note", null=True),
+    t.text_column("command_id", null=True),
+    t.int_column("sent_ms", null=True),
+    sqlite_with_rowid=False,
+)

@@ -45,6 +45,13 @@ class Statements(NamedTuple):
     zones: str
     products: str
     bindings: str
+    tid_bindings: str
+    binding_log: str
+    binding_log_rows: str
+    scans: str
+    presented: str
+    labels_shown: str
+    label: str
     codes: str
     till_message: str
     till_order: str
@@ -82,6 +89,13 @@ def compile_statements(backend: str) -> Statements:
         zones=write.replace(t.zones),
         products=write.replace(t.products),
         bindings=write.replace(t.bindings),
+        tid_bindings=write.replace(t.tid_bindings),
+        binding_log=write.insert(t.binding_log),
+        binding_log_rows=write.insert_rows(t.binding_log),
+        scans=write.latest(t.scans),
+        presented=write.latest(t.presented),
+        labels_shown=write.register(t.labels_shown, ("device", "sku", "price", "currency")),
+        label=write.replace(side.labels),
         codes=write.replace(side.codes),
         till_message=write.replace(side.till_messages),
         till_order=write.replace(side.till_orders),
@@ -166,6 +180,18 @@ class _Compiler:
             table,
             statement.on_conflict_do_update(
                 index_elements=list(table.primary_key), set_=changes, where=where
+            ),
+        )
+
+    def latest(self, table: Table) -> str:
+        """The row with the greatest number in its stream stands."""
+        statement = self._values(table)
+        new = statement.excluded
+        changes = {column.name: new[column.name] for column in table.columns if not column.primary_key}
+        return self._finish(
+            table,
+            statement.on_conflict_do_update(
+                index_elements=list(table.primary_key), set_=changes, where=new["seq"] > table.c.seq
             ),
         )
 

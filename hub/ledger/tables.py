@@ -185,11 +185,85 @@ products: Final = Table(
     Index("ix_products_gtin", "gtin", unique=True),
 )
 
+labels_shown: Final = Table(
+    "labels_shown",
+    metadata,
+    text_column("store", key=True),
+    text_column("mac", key=True),
+    int_column("key_ms"),
+    order_column("key_stream"),
+    int_column("key_seq"),
+    text_column("device"),
+    text_column("sku"),
+    text_column("price"),
+    text_column("currency"),
+    sqlite_with_rowid=False,
+)
+
 bindings: Final = Table(
     "bindings",
     metadata,
     text_column("epc", key=True),
-    text_column("sku"),
+    text_column("sku", null=True),
+    text_column("way"),
+    text_column("by_"),
+    int_column("bound_ms"),
+    int_column("position"),
+    sqlite_with_rowid=False,
+)
+"""Which SKU each EPC stands for; null once it was unbound. Rows at position 0 come from before the log."""
+
+tid_bindings: Final = Table(
+    "tid_bindings",
+    metadata,
+    text_column("tid", key=True),
+    text_column("sku", null=True),
+    text_column("way"),
+    text_column("by_"),
+    int_column("bound_ms"),
+    int_column("position"),
+    sqlite_with_rowid=False,
+)
+
+binding_log: Final = Table(
+    "binding_log",
+    metadata,
+    Column("position", Key, primary_key=True, autoincrement=False),
+    text_column("store"),
+    int_column("at_ms"),
+    text_column("epc", null=True),
+    text_column("tid", null=True),
+    text_column("sku", null=True),
+    text_column("way"),
+    text_column("by_"),
+    text_column("code"),
+    Index("ix_binding_log_store", "store", "position"),
+    Index("ix_binding_log_epc", "epc"),
+)
+
+scans: Final = Table(
+    "scans",
+    metadata,
+    text_column("store", key=True),
+    text_column("stream", key=True),
+    text_column("device"),
+    text_column("code"),
+    int_column("at_ms"),
+    int_column("seq"),
+    sqlite_with_rowid=False,
+)
+
+presented: Final = Table(
+    "presented",
+    metadata,
+    text_column("store", key=True),
+    text_column("stream", key=True),
+    text_column("epc", key=True),
+    text_column("tid", key=True),
+    text_column("device"),
+    int_column("at_ms"),
+    int_column("seq"),
+    Index("ix_presented_at", "store", "at_ms"),
     sqlite_with_rowid=False,
 )
 
@@ -363,4 +437,8 @@ orders: Final = Table(
 
 READ_TABLES: Final = (
     items, trays, movements, footfall, heat, try_ons, device_states, device_rejects, blind_spans, decisions, orders,
+    binding_log, scans, presented, labels_shown,
 )  # fmt: skip
+
+LOGGED: Final = (bindings, tid_bindings)
+"""Folds too, but for their rows at position 0, which a rebuild keeps."""

@@ -168,6 +168,16 @@ class Transaction:
             values = {"state": outcome, "detail": detail, "changed_ms": record_ms}
             self.connection.execute(update(side.commands).where(*where).values(values))
 
+    def put_label(self, row: tuple[Any, ...]) -> None:
+        """Store what a label is for and what was sent to it (in table order)."""
+        self._many(self._sql.label, [row])
+
+    def drop_label(self, store: str, mac: str) -> bool:
+        """Forget what a label is for; False when it was for nothing."""
+        c = side.labels.c
+        gone = self.connection.execute(delete(side.labels).where(c.store == store, c.mac == mac))
+        return gone.rowcount > 0
+
     def put_command(self, row: tuple[Any, ...], *, forget_before: int) -> None:
         """Queue a command (in table order) and forget old ones that are closed."""
         self._many(self._sql.command, [row])
@@ -222,7 +232,10 @@ class Transaction:
     def put_catalogue(
         self, stores: Iterable[Store], products: Iterable[Product], bindings: Mapping[str, str]
     ) -> None:
-        """Store catalogue rows; rows of the same key are replaced, a store's zones as a whole."""
+        """Store catalogue rows; rows of the same key are replaced, a store's zones as a whole.
+
+        Bindings given here are from before the log: no event tells of them. See ``hub.services.bindings``.
+        """
         for store in stores:
             self.connection.execute(delete(t.zones).where(t.zones.c.store == store.store))
             names = [column.name for column in t.stores.columns]
@@ -233,7 +246,7 @@ class Transaction:
         self._many(
             self._sql.products, [tuple(getattr(product, name) for name in columns) for product in products]
         )
-        self._many(self._sql.bindings, list(bindings.items()))
+        self._many(self._sql.bindings, [(epc, sku, "file", "", 0, 0) for epc, sku in bindings.items()])
 
     def merge(self, batch: Batch) -> None:
         """Merge a folded batch into the read tables."""
@@ -248,6 +261,12 @@ class Transaction:
         self._many(sql.blind_spans, batch.blind_spans)
         self._many(sql.alert, batch.alerts)
         self._many(sql.movements, batch.movements)
+        self._many(sql.bindings, [(epc, *row) for epc, row in batch.bindings.items()])
+        self._many(sql.tid_bindings, [(tid, *row) for tid, row in batch.tid_bindings.items()])
+        self._run_of(sql.binding_log_rows, sql.binding_log, batch.binding_log)
+        self._many(sql.scans, [key + row for key, row in batch.scans.items()])
+        self._many(sql.presented, [key + row for key, row in batch.presented.items()])
+        self._many(sql.labels_shown, [key + row for key, row in batch.labels_shown.items()])
         self._many(sql.decisions, [_decision_row(*row) for row in batch.decisions])
         self._many(sql.orders, batch.orders)
         self._many(sql.order_change, batch.order_changes)

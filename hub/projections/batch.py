@@ -24,7 +24,17 @@ from contract.messages import (
     TagPutBack,
     WeightChanged,
 )
-from hub.model import Adjusted, AnyEvent, GoodsReceived, OrderChanged, OrderDecided, Returned, Sale
+from hub.model import (
+    Adjusted,
+    AnyEvent,
+    GoodsReceived,
+    OrderChanged,
+    OrderDecided,
+    Returned,
+    Sale,
+    TagBound,
+    TagUnbound,
+)
 from hub.projections import footfall, heat, items, trays, try_on
 
 Row: TypeAlias = tuple[Any, ...]
@@ -52,6 +62,12 @@ class Batch:
         self.blind_spans: list[Row] = []
         self.alerts: list[Row] = []
         self.movements: list[Row] = []
+        self.bindings: dict[str, Row] = {}
+        self.tid_bindings: dict[str, Row] = {}
+        self.binding_log: list[Row] = []
+        self.scans: dict[tuple[str, str], Row] = {}
+        self.presented: dict[tuple[str, str, str, str], Row] = {}
+        self.labels_shown: dict[tuple[str, str], Row] = {}
         self.decisions: list[Row] = []
         self.orders: list[Row] = []
         self.order_changes: list[Row] = []
@@ -134,6 +150,42 @@ class Batch:
         row = (event.code, event.quantity, event.at, event.zone, None, None, 0, None)
         self.movements.append((position, store, _ADJUSTED, event.adjustment_id, 1, *row))
 
+    def _label(self, store: str, stream: str, seq: int, _position: int, event: LabelShown) -> None:
+        row = (event.at, stream, seq, event.device, event.sku, event.price, event.currency)
+        known = self.labels_shown.get((store, event.mac))
+        if known is None or row[:3] > known[:3]:
+            self.labels_shown[store, event.mac] = row
+
+    def _scanned(self, store: str, stream: str, seq: int, _position: int, event: BarcodeScanned) -> None:
+        known = self.scans.get((store, stream))
+        if known is None or seq > known[-1]:
+            self.scans[store, stream] = (event.device, event.code, event.at, seq)
+
+    def _presented(self, store: str, stream: str, seq: int, _position: int, event: TagPresented) -> None:
+        key = (store, stream, event.epc, event.tid or "")
+        known = self.presented.get(key)
+        if known is None or seq > known[-1]:
+            self.presented[key] = (event.device, event.at, seq)
+
+    def _bound(self, store: str, _stream: str, _seq: int, position: int, event: TagBound) -> None:
+        self._bind(store, position, event, event.sku, event.code)
+
+    def _unbound(self, store: str, _stream: str, _seq: int, position: int, event: TagUnbound) -> None:
+        self._bind(store, position, event, None, "")
+
+    def _bind(
+        self, store: str, position: int, event: TagBound | TagUnbound, sku: str | None, code: str
+    ) -> None:
+        """The last position wins: what tags stand for is decided by the hub alone, one thing after another."""
+        row = (sku, event.way, event.by, event.at, position)
+        if event.epc is not None:
+            self.bindings[event.epc] = row
+        if event.tid is not None:
+            self.tid_bindings[event.tid] = row
+        self.binding_log.append(
+            (position, store, event.at, event.epc, event.tid, sku, event.way, event.by, code)
+        )
+
     def _decided(self, store: str, _stream: str, _seq: int, position: int, event: OrderDecided) -> None:
         self.decisions.append((position, store, event))
         if event.order_id is not None:
@@ -152,9 +204,9 @@ class Batch:
         WeightChanged: _weight,
         PeopleCounted: _people,
         InputChanged: _no_fold,
-        TagPresented: _no_fold,
-        BarcodeScanned: _no_fold,
-        LabelShown: _no_fold,
+        TagPresented: _presented,
+        BarcodeScanned: _scanned,
+        LabelShown: _label,
         DeviceHealth: _health,
         Blind: _blind,
         Rejected: _rejected,
@@ -163,6 +215,8 @@ class Batch:
         Returned: _returned,
         GoodsReceived: _received,
         Adjusted: _adjusted,
+        TagBound: _bound,
+        TagUnbound: _unbound,
         OrderDecided: _decided,
         OrderChanged: _order,
     }

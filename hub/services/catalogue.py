@@ -18,6 +18,7 @@ from contract.ids import parse_slug
 from contract.settings import read_settings
 from hub.ledger.writer import Transaction
 from hub.model import Product, Store, Zone
+from hub.services.bindings import bind_file
 from hub.services.csv_rows import csv_rows
 from hub.services.sell import SaleEvent, event_of
 
@@ -52,6 +53,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     stores: tuple[Store, ...] = ()
     products: tuple[Product, ...] = ()
     bindings: Mapping[str, str] = msgspec.field(default_factory=dict)
+    tids: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def parse_store(text: str, file: str) -> Store:
@@ -134,17 +136,26 @@ def parse_products(text: str, file: str) -> list[Product]:
 
 
 def parse_bindings(text: str, file: str) -> dict[str, str]:
-    """Read a file of EPC to SKU bindings (CSV).
+    """Read EPC to SKU bindings from a file of bindings (CSV); see :func:`parse_tags`."""
+    return parse_tags(text, file)[0]
+
+
+def parse_tags(text: str, file: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Read a file of bindings (CSV): EPC to SKU, and TID to SKU. A row names the tag by either, or by both.
 
     Raises:
         ConfigError: names file, line, column and what was expected.
     """
-    bindings: dict[str, str] = {}
-    for row in csv_rows(text, file, ("epc", "sku"), ()):
-        epc, sku = row.epc("epc"), row.text("sku")
-        if bindings.setdefault(epc, sku) != sku:
-            raise row.fail("epc", f"bound once (it is bound to {bindings[epc]!r} above)")
-    return bindings
+    bound: dict[str, dict[str, str]] = {"epc": {}, "tid": {}}
+    for row in csv_rows(text, file, ("sku",), ("epc", "tid")):
+        sku = row.text("sku")
+        tags = {column: row.optional(column, row.epc) for column in bound}
+        if not any(tags.values()):
+            raise row.fail("epc", "given, nor is a tid")
+        for column, tag in tags.items():
+            if tag is not None and bound[column].setdefault(tag, sku) != sku:
+                raise row.fail(column, f"bound once (it is bound to {bound[column][tag]!r} above)")
+    return bound["epc"], bound["tid"]
 
 
 def parse_sales(text: str, file: str, store: str | None = None) -> dict[str, list[SaleEvent]]:
@@ -187,10 +198,12 @@ def read_catalogue(
     Raises:
         ConfigError: a file cannot be read, or see the parsers.
     """
+    epcs, tids = parse_tags(read_text(bindings), bindings.name) if bindings else ({}, {})
     return Catalogue(
         stores=tuple(parse_store(read_text(path), path.name) for path in stores),
         products=tuple(parse_products(read_text(products), products.name)) if products else (),
-        bindings=parse_bindings(read_text(bindings), bindings.name) if bindings else {},
+        bindings=epcs,
+        tids=tids,
     )
 
 
@@ -204,6 +217,7 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def load(transaction: Transaction, catalogue: Catalogue) -> None:
-    """Store catalogue rows; rows of the same key are replaced, a store's zones as a whole."""
-    transaction.put_catalogue(catalogue.stores, catalogue.products, catalogue.bindings)
+def load(transaction: Transaction, catalogue: Catalogue, now: int) -> None:
+    """Store catalogue rows; rows of the same key are replaced, a store's zones as a whole. Bind tags."""
+    transaction.put_catalogue(catalogue.stores, catalogue.products, {})
+    bind_file(transaction, catalogue.bindings, catalogue.tids, now)

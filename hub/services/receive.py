@@ -7,12 +7,13 @@ from hub.ledger import catalogue, reads
 from hub.ledger.writer import Transaction
 from hub.model import Adjusted, GoodsReceived
 from hub.projections.on_hand import StockLine
+from hub.services.bindings import receipt_bindings
 from hub.services.sell import Accepted, ConflictError
 from hub.services.stock import stock
 
 
 def receive(transaction: Transaction, store: str, lines: Sequence[GoodsReceived], now: int) -> Accepted:
-    """Record lines of a delivery note, all or none. The same line again counts once.
+    """Record lines of a delivery note, all or none. The same line again counts once; listed EPCs are bound.
 
     Raises:
         ConflictError: a line's name stands for other content, or EPCs and quantity disagree.
@@ -36,7 +37,10 @@ def receive(transaction: Transaction, store: str, lines: Sequence[GoodsReceived]
                 f"receipt {line.receipt_id!r} line {line.line} is recorded with other content"
             )
     if new:
-        transaction.append_own(store, list(new.values()), now)
+        listed = [(line.code, line.epcs) for line in new.values() if line.epcs]
+        bindings, alerts = receipt_bindings(transaction, store, listed, now)
+        transaction.append_own(store, [*new.values(), *bindings], now)
+        transaction.note_alerts(alerts)
     return Accepted(recorded=len(new), repeats=repeats, position=transaction.position())
 
 

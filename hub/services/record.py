@@ -20,9 +20,11 @@ from contract.errors import MessageError
 from contract.ids import parse_slug
 from contract.messages import (
     AnyObservation,
+    BarcodeScanned,
     Envelope,
     Hello,
     Receipt,
+    TagPresented,
     decode_hello,
     decode_observation,
     decode_result,
@@ -34,6 +36,7 @@ from contract.topics import ROOT, StreamAddress, parse_stream_topic, stream_topi
 from hub.ledger.writer import StreamState, Transaction
 from hub.model import PARKED
 from hub.projections.batch import Batch
+from hub.services.enrol import Paired, Told, pair
 
 MAX_DEAD_LETTERS: Final = 10_000
 MAX_PARKED_BYTES: Final = 4096
@@ -69,6 +72,7 @@ class _Readable(msgspec.Struct):
     device: str = ""
 
 
+_OF_STATIONS: Final = frozenset({BarcodeScanned, TagPresented})
 _DEVICE: Final = msgspec.json.Decoder(_Readable)
 _KINDS: Final[dict[type, str]] = {kind: str(kind.__struct_config__.tag) for kind in AnyObservation.__args__}
 
@@ -107,6 +111,7 @@ class _Recorder:
         self._dead: list[tuple[object, ...]] = []
         self._alerts: list[tuple[object, ...]] = []
         self._results: list[tuple[object, ...]] = []
+        self._told: list[Told] = []
         self._conflicts: dict[StreamAddress, int] = {}
         self._receipts: dict[StreamAddress, StreamState] = {}
         self._hellos: list[tuple[StreamState, Hello]] = []
@@ -190,6 +195,7 @@ class _Recorder:
         count, first = len(lines), state.receipt_seq + 1
         position = self._tx.next_positions(count)
         observations = self._read(topic, first, lines, nul=nul)
+        self._told += [Told(state.address, one) for one in observations if type(one) in _OF_STATIONS]  # type: ignore[arg-type]
         digests = [digest_line(line) for line in lines]
         store, stream, add = state.address.store, state.address.stream, self._batch.add
         for offset, observation in enumerate(observations):
@@ -297,10 +303,13 @@ class _Recorder:
     def finish(self) -> Recorded:
         """Write everything and return the answers."""
         tx = self._tx
+        paired = pair(tx, self._told, self._now) if self._told else Paired({}, [])
         tx.append_events(self._rows, self._batch)
+        for store, bindings in paired.bindings.items():
+            tx.append_own(store, bindings, self._now)
         tx.append_lost(self._lost)
         tx.append_dead_letters(self._dead, keep=MAX_DEAD_LETTERS)
-        tx.note_alerts(self._alerts)
+        tx.note_alerts([*self._alerts, *paired.alerts])
         tx.note_command_results(self._results)
         tx.save_streams(self._touched.values())
         replies = [

@@ -104,7 +104,7 @@ class FakeHub:
             device("reader-shelves", {"shelf-a": "seen", "shelf-b": "blind"}, state="degraded"),
             device("counter-door"),
         ]
-        self.alerts = []
+        self.alerts, self.labels = [], []
         self.orders = [order("popup-1-9", "ocean-heart", 12)]
         self.decisions = [
             decision("ocean-heart", 12, "popup-1-9", "below_need", "case_pack"),
@@ -192,7 +192,7 @@ class FakeHub:
                 )
             ]
             return 200, {"total": len(found), "items": found[:50], "next_after": None}
-        if name in ("footfall", "heat", "devices", "alerts", "orders", "decisions"):
+        if name in ("footfall", "heat", "devices", "alerts", "orders", "decisions", "labels"):
             return 200, copy.deepcopy(getattr(self, name))
         return 404, {"error": {"code": "not_found", "message": f"{path} is not known"}}
 

@@ -188,6 +188,34 @@ def test_search_in_either_language(page):
     assert list(page("stock", q="MOON").dataframe[-1].value["SKU"]) == ["moon-shadow"]
 
 
+def label(mac, sku, state, shown, confirmed_sku=None):
+    return {
+        "mac": mac, "sku": sku, "state": state, "confirmed_sku": confirmed_sku or sku, "confirmed_price": shown, "sent_price": "111.00",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "column", "mark"),
+    [("en", "On the label", "update pending"), ("zh-CN", "价签显示", "待更新")],
+)
+def test_the_price_on_a_label_is_the_one_it_confirmed(page, fake_hub, language, column, mark):
+    fake_hub.labels = [
+        label("1", "ocean-heart", "confirmed", "299.00"),
+        label("2", "ocean-heart", "pending", "329.00"),
+        label("3", "starry-river", "differs", None),
+        label("4", None, "unassigned", "1.00", "moon-shadow"),
+        label("5", "moon-shadow", "differs", "5.00", "ocean-heart"),
+    ]
+    table = page("stock", lang=language).dataframe[-1].value.set_index("SKU")
+    assert table.loc["ocean-heart", column] == f"299.00 / 329.00 ({mark})"
+    assert table.loc["starry-river", column] == f"— ({mark})"
+    assert table.loc["moon-shadow", column] == f"— ({mark})", "it shows another product's price"
+
+
+def test_a_store_without_labels_has_no_column_for_them(page):
+    assert "On the label" not in page("stock").dataframe[-1].value
+
+
 def test_uncertain_units_carry_a_question_mark(page):
     table = page("stock").dataframe[-1].value.set_index("SKU")
     assert table.loc["starry-river", "On hand"] == "5 ?"

@@ -41,8 +41,7 @@ async def answer(hub, command, outcome="done", detail=""):
 @pytest.fixture(autouse=True)
 def by_hand(monkeypatch):
     """The scenes dispatch themselves."""
-    monkeypatch.setattr("hub.app.DISPATCH_S", 0.01)
-    monkeypatch.setattr("hub.app.RunningHub._dispatch_until_closed", lambda hub: asyncio.sleep(0))
+    monkeypatch.setattr("hub.app.RunningHub._until_closed", lambda *_: asyncio.sleep(0))
 
 
 async def state_of(client):

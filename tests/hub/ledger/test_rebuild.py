@@ -7,13 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.messages import (
+    BarcodeScanned,
     Blind,
     DeviceHealth,
+    InputChanged,
+    LabelShown,
     PeopleCounted,
     Rejected,
     TagArrived,
     TagMoved,
     TagPickedUp,
+    TagPresented,
     TagPutBack,
     WeightChanged,
     encode_envelope,
@@ -58,6 +62,17 @@ observation = st.one_of(
         zones=st.just(("shelf-a",)),
     ),
     st.builds(Blind, at=at, device=device, since=at, reason=st.just("agent_down")),
+    st.builds(TagPresented, at=at, device=device, epc=epc, tid=st.none() | st.just("E2801160")),
+    st.builds(BarcodeScanned, at=at, device=device, code=st.sampled_from(["a", "b"])),
+    st.builds(InputChanged, at=at, device=device, port=st.just(1), high=st.booleans()),
+    st.builds(
+        LabelShown,
+        at=at,
+        device=device,
+        mac=st.just("0000021EE3B0"),
+        sku=st.just("ring"),
+        price=st.sampled_from(["1.00", "2.00"]),
+    ),
     st.builds(Rejected, at=at, device=device, reason=st.sampled_from(["noise", "checksum"])),
 )
 streams = st.dictionaries(

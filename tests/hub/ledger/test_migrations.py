@@ -1,0 +1,52 @@
+"""A ledger of an earlier version opens with what it had, on both databases."""
+
+from importlib import resources
+
+from alembic import command
+from alembic.config import Config
+
+from hub.app import LocalHub
+from hub.ledger import tag_reads
+from hub.ledger.engine import open_engine
+from hub.ledger.rebuild import rebuild, snapshot, verify
+from hub.services.bindings import Wanted, bind
+
+T0 = 1_790_000_000_000
+OLD, NEW = "E2" + "0" * 22, "E2" + "0" * 21 + "1"
+
+
+def make_0001(database):
+    """Make a ledger as version 0.1 made it, with a sale and a binding in it."""
+    engine = open_engine(database)
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("hub.ledger") / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            f"INSERT INTO bindings (epc, sku) VALUES ('{OLD}', 'ring')",
+            f"INSERT INTO streams VALUES (1, 's', 'hub', 'hub', 1, 7, 0, 0, 0, {T0}, {T0})",
+            f"""INSERT INTO events VALUES (1, 1, 1, 7, 'sale', {T0}, {T0},
+            '{{"kind":"sale","at":{T0},"sale_id":"a","line":1,"code":"ring","quantity":2}}')""",
+            f"""INSERT INTO movements (position, store, kind, ref, line, code, quantity, at_ms, epcs)
+            VALUES (1, 's', 'sold', 'a', 1, 'ring', 2, {T0}, 0)""",
+        ):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def test_bindings_and_sales_from_before_the_log_stay(database):
+    make_0001(database)
+    hub = LocalHub(database, lambda: T0)
+    try:
+        assert hub.reader.read(lambda c: tag_reads.bound(c, [OLD]))[OLD].sku == "ring"
+        assert verify(hub.writer) == []
+        hub.writer.run(
+            lambda tx: bind(tx, "s", [Wanted("bead", epc=NEW)], way="api", by="", replace=False, now=T0)
+        )
+        live = hub.writer.run(snapshot)
+        assert hub.writer.run(rebuild) == 2
+        assert hub.writer.run(snapshot) == live
+        assert [(line.sku, line.sold) for line in hub.stock("s").lines] == [("ring", 2)]
+    finally:
+        hub.close()
