@@ -258,15 +258,17 @@ def fuzz_payloads(spec: Spec, seed: int, budget: int, payloads: Sequence[bytes])
     return outcome
 
 
+def golden_lines(folder: Path, name: str) -> list[tuple[bytes, str]]:
+    """Return the frames of a golden file with what is expected of each, as JSON text."""
+    file = folder / "wire" / f"{name}.txt"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    parts = [line.partition("=>") for line in lines if not line.startswith("#")]
+    return [(bytes.fromhex(text), expected) for text, arrow, expected in parts if arrow]
+
+
 def golden_frames(folder: Path, name: str) -> list[bytes]:
     """Return the frames of a golden file that decode, without those that are there to be refused."""
-    file = folder / "wire" / f"{name}.txt"
-    found = []
-    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
-        text, arrow, expected = line.partition("=>")
-        if arrow and not line.startswith("#") and '"kind":"reject"' not in expected:
-            found.append(bytes.fromhex(text))
-    return found
+    return [frame for frame, expected in golden_lines(folder, name) if '"kind":"reject"' not in expected]
 
 
 def fuzz_all(seed: int, budget: int, golden: Path | None) -> Iterator[Outcome]:
