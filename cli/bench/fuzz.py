@@ -11,7 +11,8 @@ frames; frames glued without a gap, with scrambled bytes among them. Asked of ea
   runs. Protocols without a checksum have no bound; their figure is what field checks let through.
 - **Recovery**: behind any dirt, a whole frame is found that begins at most one maximum frame after it.
 
-Everything follows from the seed. Drivers of whole payloads (JSON, TLV) get the same dirt as payloads.
+Everything follows from the seed. Drivers of whole payloads (JSON, TLV) get the same dirt as payloads, and
+every protocol of ``shelfwise decode``, tills among them, gets it as captures.
 """
 
 import json
@@ -28,6 +29,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from cli.decoding import decode_lines, protocols
 from cli.drivers.conformance import build
 from contract.errors import ConfigError
 from contract.wire.base import Codec, Reject
@@ -208,6 +210,8 @@ def fuzz_codec(spec: Spec, seed: int, budget: int, frames: Sequence[bytes]) -> O
                 first = listener.feed(tail, known, within)
                 if first is None or first > begun + codec.max_frame:
                     outcome.late += 1
+                if outcome.fed >= budget:
+                    break
             listener.close()
         except Exception as error:  # noqa: BLE001 - whatever escapes is the finding
             outcome.failures.append(repr(error))
@@ -258,6 +262,33 @@ def fuzz_payloads(spec: Spec, seed: int, budget: int, payloads: Sequence[bytes])
     return outcome
 
 
+def fuzz_decoder(name: str, seed: int, budget: int, inputs: Sequence[bytes]) -> Outcome:
+    """Give one protocol of ``shelfwise decode`` dirt as captures: tills, and what no driver reads as a stream."""
+    chance = random.Random(f"{seed}/decode/{name}")  # noqa: S311 - reproducible dirt, no secret
+    outcome = Outcome(driver=f"decode {name}")
+    while outcome.fed < budget:
+        capture = chance.choice(KINDS_OF_DIRT)(chance, inputs)
+        try:
+            for line in decode_lines(name, capture):
+                outcome.frames += line["kind"] != "reject"
+        except Exception as error:  # noqa: BLE001 - whatever escapes is the finding
+            outcome.failures.append(f"{error!r} on {capture[:60].hex()}")
+            break
+        outcome.fed += len(capture)
+        outcome.refused += len(capture)
+    return outcome
+
+
+def decoder_inputs(name: str, golden: Path | None) -> list[bytes]:
+    """Return input that a protocol of ``shelfwise decode`` reads: a driver's examples and golden files."""
+    found = list(drivers()[name].examples) if name in drivers() else []
+    if golden is not None:
+        found += golden_frames(golden, name)
+        for path in sorted((golden / "payloads").glob(f"{name}_*.expected.json")):
+            found.append(path.with_name(path.name.replace(".expected", "")).read_bytes())
+    return found or [b"{}"]
+
+
 def golden_lines(folder: Path, name: str) -> list[tuple[bytes, str]]:
     """Return the frames of a golden file with what is expected of each, as JSON text."""
     file = folder / "wire" / f"{name}.txt"
@@ -272,15 +303,17 @@ def golden_frames(folder: Path, name: str) -> list[bytes]:
 
 
 def fuzz_all(seed: int, budget: int, golden: Path | None) -> Iterator[Outcome]:
-    """Give every driver its share of ``budget`` bytes."""
+    """Give every driver and every decoder its share of ``budget`` bytes."""
     specs = list(drivers().values())
-    share = budget // len(specs) + 1
+    share = budget // (len(specs) + len(protocols())) + 1
     for spec in specs:
         if spec.streams:
             frames = [*spec.examples, *(golden_frames(golden, spec.name) if golden else ())]
             yield fuzz_codec(spec, seed, share, single_frames(spec, frames))
         else:
             yield fuzz_payloads(spec, seed, share, spec.examples)
+    for name in protocols():
+        yield fuzz_decoder(name, seed, share, decoder_inputs(name, golden))
 
 
 def single_frames(spec: Spec, frames: Sequence[bytes]) -> list[bytes]:
@@ -315,7 +348,11 @@ def fuzz(
     console = Console(stderr=True)
     outcomes = list(
         track(
-            fuzz_all(seed, amount, golden), "fuzzing …", total=len(drivers()), console=console, transient=True
+            fuzz_all(seed, amount, golden),
+            "fuzzing …",
+            total=len(drivers()) + len(protocols()),
+            console=console,
+            transient=True,
         )
     )
     good = all(outcome.good for outcome in outcomes)

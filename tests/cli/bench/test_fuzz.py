@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.bench.fuzz import binomial_bound, fuzz_codec, fuzz_payloads, golden_frames, single_frames
+from cli.bench.fuzz import (
+    binomial_bound,
+    decoder_inputs,
+    fuzz_codec,
+    fuzz_decoder,
+    fuzz_payloads,
+    golden_frames,
+    single_frames,
+)
+from cli.decoding import protocols
 from contract.wire.base import Codec, Reject
 from edge.driver import DriverSpec, StreamDriver
 from edge.drivers import drivers
@@ -29,6 +38,12 @@ def test_a_dirty_line_breaks_no_law(name):
     else:
         outcome = fuzz_payloads(spec, SEED, BYTES, spec.examples)
     print(msgspec.to_builtins(outcome))
+    assert outcome.good, outcome
+
+
+@pytest.mark.parametrize("name", sorted(protocols()))
+def test_a_dirty_capture_is_decoded_or_refused(name):
+    outcome = fuzz_decoder(name, SEED, BYTES // 2, decoder_inputs(name, GOLDEN))
     assert outcome.good, outcome
 
 
