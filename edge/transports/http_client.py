@@ -8,7 +8,6 @@ answer beyond :data:`MAX_BODY` is none.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -17,7 +16,7 @@ import httpx
 import msgspec
 
 from edge.driver import HttpReply, HttpRequest
-from edge.transports.line import pauses
+from edge.transports.connection import ConnectionLine
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +30,8 @@ class _TooLongError(Exception):
     """The answer is longer than any device here gives."""
 
 
-class HttpClientLine:
-    """See the module's opening paragraph and :class:`edge.transports.line.Line`.
-
-    Args:
-        name: device id, for logs.
-        host: address of the device.
-        port: its TCP port.
-        on_open, on_close, on_bytes: see :mod:`edge.transports.line`.
-    """
+class HttpClientLine(ConnectionLine):
+    """See the module's opening paragraph and :class:`edge.transports.connection.ConnectionLine`."""
 
     def __init__(
         self,
@@ -51,16 +43,9 @@ class HttpClientLine:
         on_close: Callable[[str], None],
         on_bytes: Callable[[bytes], None],
     ) -> None:
-        self._name = name
-        self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self._on_open, self._on_close, self._on_bytes = on_open, on_close, on_bytes
+        super().__init__(name, host, port, on_open=on_open, on_close=on_close, on_bytes=on_bytes)
         self._waiting: asyncio.Queue[HttpRequest] = asyncio.Queue(MAX_WAITING)
         self._full = False
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to send, on the running loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"http-client-{self._name}")
 
     def write(self, data: bytes) -> None:
         """Send one request; dropped when too many wait."""
@@ -76,15 +61,9 @@ class HttpClientLine:
         else:
             self._full = False
 
-    async def stop(self) -> None:
-        """Give up what is under way and end the task."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        waits, told, is_open = pauses(), "", False
+    async def _hold(self) -> tuple[str, bool]:
+        """Ask one request after the other until one gets no answer; open from the first answer on."""
+        is_open = False
         async with httpx.AsyncClient(
             base_url=f"http://{self._where}",
             timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
@@ -93,18 +72,11 @@ class HttpClientLine:
             headers={"Accept-Encoding": "identity"},
         ) as client:
             while True:
-                request = await self._waiting.get()
-                reply, why = await self._exchange(client, request)
+                reply, why = await self._exchange(client, await self._waiting.get())
                 if reply is None:
-                    if why != told:
-                        log.warning("event=line_down device=%s error=%s", self._name, why)
-                    if is_open or not told:
-                        self._on_close(why)
-                    told, is_open = why, False
-                    await asyncio.sleep(next(waits))
-                    continue
+                    return why, is_open
                 if not is_open:
-                    waits, told, is_open = pauses(), "", True
+                    is_open = True
                     log.info("event=line_up device=%s address=%s", self._name, self._where)
                     self._on_open()
                 self._on_bytes(msgspec.json.encode(reply))

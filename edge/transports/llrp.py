@@ -29,13 +29,12 @@ from contract.errors import FrameError, LinkError
 from contract.wire import llrp, llrp_session
 from contract.wire.base import Reject
 from contract.wire.llrp_session import InputReport, KeptAlive, ReaderHello, ReaderState, Refused, Wanted
-from edge.transports.line import pauses
+from edge.transports.connection import ConnectionLine
 
 log = logging.getLogger(__name__)
 
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 5.0
-STEADY_S: Final = 5.0
 GATHER_S: Final = 0.02
 MISSING_KEEP_ALIVES: Final = 3
 RESTART_S: Final = 5.0
@@ -56,35 +55,10 @@ _WATCHED: Final = (
 )
 
 
-class LlrpLine:
-    """See the module's opening paragraph and :class:`edge.transports.line.Line`.
+class LlrpLine(ConnectionLine):
+    """See the module's opening paragraph and :class:`edge.transports.connection.ConnectionLine`."""
 
-    Args:
-        name: device id, for logs.
-        host: address of the reader.
-        port: its LLRP port.
-        on_open, on_close, on_bytes: see :mod:`edge.transports.line`.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        host: str,
-        port: int,
-        *,
-        on_open: Callable[[], None],
-        on_close: Callable[[str], None],
-        on_bytes: Callable[[bytes], None],
-    ) -> None:
-        self._name = name
-        self._host, self._port = host, port
-        self._on_open, self._on_close, self._on_bytes = on_open, on_close, on_bytes
-        self._session: _Session | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to connect, on the running loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"llrp-{self._name}")
+    _session: "_Session | None" = None
 
     def write(self, data: bytes) -> None:
         """Take a wanted configuration; dropped while there is no connection."""
@@ -101,42 +75,23 @@ class LlrpLine:
             with contextlib.suppress(LinkError, OSError, TimeoutError):
                 async with asyncio.timeout(1):
                     await self._session.farewell()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await super().stop()
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        waits, told = pauses(), ""
-        while True:
-            opened_s = loop.time()
-            why, was_open = await self._connection()
-            if was_open and loop.time() - opened_s >= STEADY_S:
-                waits, told = pauses(), ""
-            if why != told:
-                log.warning("event=line_down device=%s error=%s", self._name, why)
-            if was_open or why != told:
-                self._on_close(why)
-            told = why
-            await asyncio.sleep(next(waits))
-
-    async def _connection(self) -> tuple[str, bool]:
+    async def _hold(self) -> tuple[str, bool]:
         """Hold one connection until it ends; return why it ended and whether it was open."""
-        where = f"{self._host}:{self._port}"
         try:
             async with asyncio.timeout(CONNECT_S):
                 reader = await _connect(self._host, self._port)
         except TimeoutError:
-            return f"{where} does not answer within {CONNECT_S:.0f} s", False
+            return f"{self._where} does not answer within {CONNECT_S:.0f} s", False
         except OSError as error:
-            return f"{where} cannot be reached: {error.strerror or error}", False
+            return f"{self._where} cannot be reached: {error.strerror or error}", False
         session, why = _Session(reader, self._on_bytes), ""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(session.read())
                 title = await session.set_up()
-                log.info("event=line_up device=%s address=%s reader=%s", self._name, where, title)
+                log.info("event=line_up device=%s address=%s reader=%s", self._name, self._where, title)
                 self._session = session
                 self._on_open()
                 session.greet()
@@ -150,7 +105,7 @@ class LlrpLine:
         finally:
             was_open, self._session = self._session is not None, None
             reader.close()
-        return f"{where}: {why}", was_open
+        return f"{self._where}: {why}", was_open
 
 
 async def _connect(host: str, port: int) -> socket.socket:

@@ -16,15 +16,12 @@ from typing import Final
 import serial
 
 from contract.errors import LinkError
-from edge.transports.line import pauses
+from edge.transports.line import Outage
 
 log = logging.getLogger(__name__)
 
 GATHER_S: Final = 0.02
 """After the first byte, so that a burst is handed over once and not byte by byte."""
-
-STEADY_S: Final = 5.0
-"""A port that fails sooner than this after opening is not tried at once, nor told of again."""
 
 
 class SerialLine:
@@ -83,20 +80,18 @@ class SerialLine:
             await asyncio.to_thread(self._thread.join, 3)
 
     def _run(self) -> None:
-        waits, told = pauses(), ""
+        outage = Outage()
         while not self._stopping.is_set():
-            opened_s = time.monotonic()
+            begun_s = time.monotonic()
             why, was_open = self._hold()
             if self._stopping.is_set():
                 return
-            if was_open and time.monotonic() - opened_s >= STEADY_S:
-                waits, told = pauses(), ""
-            if was_open or why != told:
-                if why != told:
-                    log.warning("event=port_down device=%s error=%s", self._name, why)
+            ended = outage.ended(why, was_open=was_open, lasted_s=time.monotonic() - begun_s)
+            if ended.news:
+                log.warning("event=port_down device=%s error=%s", self._name, why)
+            if ended.tell:
                 self._on_close(why)
-            told = why
-            self._stopping.wait(next(waits))
+            self._stopping.wait(ended.pause_s)
 
     def _hold(self) -> tuple[str, bool]:
         """Keep the port open until it fails or stop is called; return why, and whether it was open."""

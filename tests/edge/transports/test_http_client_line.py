@@ -13,7 +13,7 @@ from edge.driver import HttpReply, HttpRequest
 from edge.drivers import driver
 from edge.lines import Lines
 from edge.model import LabelRead
-from edge.transports import http_client
+from edge.transports import http_client, line
 from edge.transports.http_client import MAX_WAITING, HttpClientLine
 from firmware_sim.devices.openepaperlink import LabelTwin, OpenEPaperLinkTwin
 from firmware_sim.links.http import HttpLink
@@ -93,7 +93,7 @@ async def talk(peer, sent, enough, *, port=None):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(http_client, "pauses", lambda: iter(lambda: 0.01, None))
+    monkeypatch.setattr(line, "pauses", lambda: iter(lambda: 0.01, None))
 
 
 def replies(news):

@@ -5,10 +5,12 @@ import contextlib
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edge.transports import http, tcp
+from edge.transports import http, line
 from edge.transports.http import HttpListener
-from edge.transports.line import MAX_RETRY_S, pauses
+from edge.transports.line import FIRST_RETRY_S, MAX_RETRY_S, STEADY_S, Outage, pauses
 from edge.transports.tcp import TcpLine
 
 
@@ -51,9 +53,21 @@ def test_pauses_double_up_to_a_bound():
     assert [next(waits) for _ in range(7)] == [0.5, 1.0, 2.0, 4.0, 8.0, MAX_RETRY_S, MAX_RETRY_S]
 
 
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans(), st.floats(0, 20)), max_size=30))
+def test_an_outage_is_told_once_and_pauses_grow_while_nothing_holds(tries):
+    outage, told, pause = Outage(), "", 0.0
+    for why, was_open, lasted_s in tries:
+        ended = outage.ended(why, was_open=was_open, lasted_s=lasted_s)
+        steady = was_open and lasted_s >= STEADY_S
+        assert ended.news == (steady or why != told)
+        assert ended.tell == (was_open or ended.news)
+        assert ended.pause_s == (FIRST_RETRY_S if steady or not pause else min(2 * pause, MAX_RETRY_S))
+        told, pause = why, ended.pause_s
+
+
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(tcp, "pauses", lambda: iter(lambda: 0.01, None))
+    monkeypatch.setattr(line, "pauses", lambda: iter(lambda: 0.01, None))
     monkeypatch.setattr(http, "pauses", lambda: iter(lambda: 0.01, None))
 
 
