@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from cli.broker import find_nats_server, free_port, write_config
+from cli.broker import ENVIRONMENT, find_nats_server, free_port, write_config
 from cli.children import Child, Family, shelfwise
 from cli.history import write_history
 from dashboard.client import HubClient
@@ -96,7 +96,7 @@ port = {self.mqtt_port}
         """Start nats-server with JetStream and MQTT."""
         config = self.folder / "broker" / "nats.conf"
         return self.family.start(
-            Child("broker", [find_nats_server(), "-c", str(config)], self._log("broker"))
+            Child("broker", [find_nats_server(), "-c", str(config)], self._log("broker"), ENVIRONMENT)
         )
 
     def start_hub(self) -> Child:

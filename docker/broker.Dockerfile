@@ -15,6 +15,8 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin shel
     && install -d -o shelfwise -g shelfwise /var/lib/shelfwise
 COPY docker/health.py /opt/
 COPY --from=build /opt/shelfwise/bin/nats-server /opt/shelfwise/bin/
+# A level footprint from the first minutes on; see cli/broker.py.
+ENV GOGC=300
 USER 10001
 WORKDIR /var/lib/shelfwise
 VOLUME ["/var/lib/shelfwise"]

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from cli.bench.driver import paced, packets, save
 from cli.bench.yardstick import SLOTS, TOPIC, Event
-from cli.broker import answers, find_nats_server, free_port, write_config
+from cli.broker import ENVIRONMENT, answers, find_nats_server, free_port, write_config
 from cli.children import Child, ChildError, Family, shelfwise
 from contract.messages import (
     AnyObservation,
@@ -96,7 +96,7 @@ class _Broker:
         self.port, self.mqtt_port = free_port(), free_port()
         config = write_config(folder / "broker", port=self.port, mqtt_port=self.mqtt_port)
         self.child = family.start(
-            Child("broker", [find_nats_server(), "-c", str(config)], folder / "broker.log")
+            Child("broker", [find_nats_server(), "-c", str(config)], folder / "broker.log", ENVIRONMENT)
         )
         family.wait_for("the broker", lambda: answers(self.mqtt_port), 10)
 
