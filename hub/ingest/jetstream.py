@@ -1,8 +1,10 @@
 """Source on NATS JetStream: a stream on disk, a durable pull consumer, one acknowledgement per batch.
 
-The stream keeps observations until its byte bound and then drops the oldest: the hub sees that as a gap,
-refuses what follows and its receipt makes the edge send again, so the broker may lose anything. The
-consumer acknowledges with policy ALL: a batch's last message covers those before it, as everything in a
+The stream keeps observations until they are acknowledged and a little longer: what lies behind the
+acknowledged floor is in the ledger, is never read again, and is purged once it is worth it, so that the
+broker's memory and a Pi's card hold a backlog and not a history. Beyond its byte bound it drops the oldest:
+the hub sees that as a gap, refuses what follows and its receipt makes the edge send again, so the broker
+may lose anything. The consumer acknowledges with policy ALL: a batch's last message covers those before it, as everything in a
 batch was committed, recognised or answered; a refused gap too, as its receipt makes the edge send again.
 Messages are pulled through a plain subscription with long
 requests instead of nats-py's ``fetch``, whose work per message is several times as much.
@@ -48,6 +50,7 @@ REQUEST: Final = 4000
 REQUEST_EXPIRES_S: Final = 20
 MAX_BUFFERED: Final = 3 * REQUEST
 MAX_BUFFERED_BYTES: Final = 64 * 1024 * 1024
+KEPT_BYTES: Final = 64 * 1024
 _MANY_BYTES: Final = 16 * 1024 * 1024
 _LOOK_S: Final = 5.0
 _RETRY_S: Final = 0.5
@@ -66,12 +69,14 @@ class JetStreamSource:
         batch_max: int = 5_000,
         max_bytes: int = 256 * 1024 * 1024,
         request_expires_s: float = REQUEST_EXPIRES_S,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._url = url
         self._expires_s = request_expires_s
         self._batch_s = batch_ms / 1000
         self._batch_max = batch_max
         self._max_bytes = max_bytes
+        self._kept_bytes = kept_bytes
         self._client = Client()
         self._buffer: list[Msg] = []
         self._buffered_observations = 0
@@ -304,11 +309,14 @@ class JetStreamSource:
             max_bytes=self._max_bytes,
         )
         try:
-            await api.stream_info(STREAM)
+            stored_bytes = (await api.stream_info(STREAM)).state.bytes
         except NotFoundError:
             await api.add_stream(config)
+            stored_bytes = 0
             log.info("event=stream_created stream=%s", STREAM)
         floor = await self._floor(api)
+        if floor and stored_bytes > self._kept_bytes:
+            await api.purge_stream(STREAM, seq=floor + 1)
         if floor is None or self._fresh_start:
             if floor is not None:
                 await api.delete_consumer(STREAM, DURABLE)

@@ -5,11 +5,13 @@ import shutil
 import threading
 from contextlib import asynccontextmanager
 
+import nats
 import paho.mqtt.client as mqtt
 import pytest
 
 from contract.errors import LedgerError
 from contract.messages import Hello, TagArrived, decode_receipt, encode, encode_envelope, encode_observation
+from hub.ingest import jetstream
 from hub.ingest.jetstream import JetStreamSource
 from hub.ingest.mqtt import MqttSource
 from hub.ingest.pump import Pump
@@ -189,6 +191,41 @@ def test_an_idle_source_asks_once_per_expiry_and_then_still_delivers(nats_server
             return asked
 
     assert 3 <= asyncio.run(scene()) <= 15
+
+
+def test_what_is_acknowledged_is_purged_and_what_waits_is_not(nats_server, tmp_path, monkeypatch):
+    monkeypatch.setattr(jetstream, "_LOOK_S", 0.2)
+    url = f"nats://127.0.0.1:{nats_server.port}"
+
+    async def until(is_so):
+        client = await nats.connect(url)
+        try:
+            for _ in range(400):
+                if is_so((await client.jetstream().stream_info(jetstream.STREAM)).state):
+                    return
+                await asyncio.sleep(0.05)
+            raise AssertionError("the stream did not get there within 20 s")
+        finally:
+            await client.close()
+
+    async def scene():
+        till = Till(nats_server.mqtt_port)
+        try:
+            async with running(JetStreamSource(url, kept_bytes=1_000), tmp_path):
+                for first in range(1, 401, 10):
+                    till.send(first, 10)
+                await till.receipt_of(400)
+                await until(lambda state: state.bytes <= 1_000)
+            for first in range(401, 441, 10):
+                till.send(first, 10)
+            await until(lambda state: state.messages >= 4)
+            async with running(JetStreamSource(url, kept_bytes=1_000), tmp_path):
+                await till.receipt_of(440)
+        finally:
+            till.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 30))
+    assert stored(tmp_path) == (440, 440)
 
 
 def test_the_backlog_tells_what_waits_at_the_broker(nats_server, tmp_path):
