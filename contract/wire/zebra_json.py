@@ -15,16 +15,18 @@ schema documents were not reached.
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
 from contract.errors import FrameError, MessageError
 from contract.ids import parse_epc
-from contract.wire.base import Reject
-from contract.wire.json_objects import JsonObjectCodec
+from contract.wire.base import MAX_REJECT_BYTES, Reject
+from contract.wire.json_objects import SEPARATORS, JsonObjectCodec
+from contract.wire.times import rfc3339_ms
 
-TAG_MODES: Final = frozenset({"SIMPLE", "CUSTOM", "INVENTORY", "PORTAL", "CONVEYOR"})
+TagMode = Literal["SIMPLE", "CUSTOM", "INVENTORY", "PORTAL", "CONVEYOR"]
+TAG_MODES: Final = frozenset(get_args(TagMode))
 FAST_ID: Final = "fastID"
 TID_DIGITS: Final = 24
 MAX_DETAIL: Final = 256
@@ -37,7 +39,7 @@ Word = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{4}$(?!\n)")]
 Hex = Annotated[str, msgspec.Meta(max_length=1_024)]
 
 
-class TagEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class TagEvent(msgspec.Struct, frozen=True, gc=False):
     """One tag report.
 
     Attributes:
@@ -100,30 +102,44 @@ class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     data: Any = None
 
 
-class _TagEnvelope(msgspec.Struct, frozen=True):
-    """The envelope of a tag report; other events fit it too, unless ``data`` has another shape."""
+class _PlainTag(_Tag, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    idHex: Hex  # noqa: N815
 
-    type: Text
-    data: _Tag
+
+class _PlainEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tag report with fields that are known, all of them: what nearly every event is."""
+
+    type: TagMode
     timestamp: Text | None = None
+    data: _PlainTag
 
 
-_decode_tag: Final = msgspec.json.Decoder(_TagEnvelope).decode
-_decode_any: Final = msgspec.json.Decoder(_Envelope).decode
+_PLAIN: Final = msgspec.json.Decoder(_PlainEvent)
+MAX_PLAIN: Final = 1_024
 
 
 class ZebraCodec(JsonObjectCodec[Event]):
     """Events of one reader, however they are joined and cut."""
 
+    def _quick(self) -> tuple[Event, int] | None:
+        """Know a tag report: the text to the second closing brace, when that is one in whole."""
+        buffer = self._buffer
+        start = buffer.find(b"{", 0, MAX_REJECT_BYTES)
+        if start < 0:
+            return None
+        inner_end = buffer.find(b"}", start, start + MAX_PLAIN) + 1
+        end = buffer.find(b"}", inner_end, start + MAX_PLAIN) + 1 if inner_end else 0
+        if not end or (start and buffer[:start].strip(SEPARATORS)):
+            return None
+        try:
+            event = _PLAIN.decode(buffer[start:end])
+            return _tag_event(event, event.data), end
+        except (msgspec.MsgspecError, UnicodeDecodeError, FrameError):
+            return None
+
     def _read(self, text: bytes) -> Event | Reject:
         try:
-            envelope = _decode_tag(text)
-            if envelope.data.idHex is not None:
-                return _tag_event(envelope.type, envelope.timestamp, envelope.data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FrameError):
-            pass  # what is wrong with it is said below
-        try:
-            return _event(_decode_any(text))
+            return _event(msgspec.json.decode(text, type=_Envelope))
         except msgspec.ValidationError as error:
             return Reject("value", b"", str(error)[:MAX_DETAIL])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -136,14 +152,13 @@ def _event(envelope: _Envelope) -> Event:
     data = envelope.data
     if envelope.type not in TAG_MODES and not (isinstance(data, dict) and "idHex" in data):
         return OtherEvent(envelope.type)
-    tag = msgspec.convert(data, _Tag)
+    return _tag_event(envelope, msgspec.convert(data, _Tag))
+
+
+def _tag_event(envelope: _Envelope | _PlainEvent, tag: _Tag) -> TagEvent:
     if tag.idHex is None:
         raise FrameError("value", f"a {envelope.type} event has no data.idHex")
-    return _tag_event(envelope.type, envelope.timestamp, tag)
-
-
-def _tag_event(mode: str, timestamp: str | None, tag: _Tag) -> TagEvent:
-    epc, tid = tag.idHex or "", tag.TID
+    epc, tid = tag.idHex, tag.TID
     if tag.format == FAST_ID:
         epc, tid = epc[:-TID_DIGITS], epc[-TID_DIGITS:]
     if tid is not None and not _HEX_DIGITS.fullmatch(tid):
@@ -153,39 +168,22 @@ def _tag_event(mode: str, timestamp: str | None, tag: _Tag) -> TagEvent:
     except MessageError as error:
         raise FrameError("value", error.detail) from error
     return TagEvent(
-        epc=epc,
-        mode=mode,
-        event_num=tag.eventNum,
-        reads=1 if tag.reads is None else tag.reads,
-        antenna=tag.antenna,
-        rssi_dbm=tag.peakRssi,
-        phase_deg=tag.phase,
-        frequency_khz=None if tag.channel is None else round(tag.channel * 1_000),
-        pc=_upper(tag.PC),
-        crc=_upper(tag.CRC),
-        tid=_upper(tid),
-        mac=tag.MAC,
-        hostname=tag.hostName,
-        timestamp=timestamp,
-        at=_millis(timestamp),
+        epc,
+        envelope.type,
+        tag.eventNum,
+        1 if tag.reads is None else tag.reads,
+        tag.antenna,
+        tag.peakRssi,
+        tag.phase,
+        None if tag.channel is None else round(tag.channel * 1_000),
+        None if tag.PC is None else tag.PC.upper(),
+        None if tag.CRC is None else tag.CRC.upper(),
+        None if tid is None else tid.upper(),
+        tag.MAC,
+        tag.hostName,
+        envelope.timestamp,
+        rfc3339_ms(envelope.timestamp),
     )
-
-
-def _upper(text: str | None) -> str | None:
-    return None if text is None else text.upper()
-
-
-def _millis(timestamp: str | None) -> int | None:
-    """Return ms since 1970; None for text that is no time with an offset, because the tag counts all the same."""
-    if timestamp is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(timestamp)
-    except ValueError:
-        return None
-    if moment.tzinfo is None or moment < _EPOCH:
-        return None
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def encode_event(event: Event) -> bytes:
