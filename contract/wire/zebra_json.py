@@ -102,6 +102,14 @@ class _Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     data: Any = None
 
 
+class _TagEnvelope(msgspec.Struct, frozen=True):
+    """The envelope of a tag report; other events fit it too, unless ``data`` has another shape."""
+
+    type: Text
+    data: _Tag
+    timestamp: Text | None = None
+
+
 class _PlainTag(_Tag, frozen=True, kw_only=True, forbid_unknown_fields=True):
     idHex: Hex  # noqa: N815
 
@@ -114,8 +122,11 @@ class _PlainEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     data: _PlainTag
 
 
-_PLAIN: Final = msgspec.json.Decoder(_PlainEvent)
 MAX_PLAIN: Final = 1_024
+
+_decode_plain: Final = msgspec.json.Decoder(_PlainEvent).decode
+_decode_tag: Final = msgspec.json.Decoder(_TagEnvelope).decode
+_decode_any: Final = msgspec.json.Decoder(_Envelope).decode
 
 
 class ZebraCodec(JsonObjectCodec[Event]):
@@ -132,14 +143,20 @@ class ZebraCodec(JsonObjectCodec[Event]):
         if not end or (start and buffer[:start].strip(SEPARATORS)):
             return None
         try:
-            event = _PLAIN.decode(buffer[start:end])
-            return _tag_event(event, event.data), end
+            event = _decode_plain(buffer[start:end])
+            return _tag_event(event.type, event.timestamp, event.data), end
         except (msgspec.MsgspecError, UnicodeDecodeError, FrameError):
             return None
 
     def _read(self, text: bytes) -> Event | Reject:
         try:
-            return _event(msgspec.json.decode(text, type=_Envelope))
+            envelope = _decode_tag(text)
+            if envelope.data.idHex is not None:
+                return _tag_event(envelope.type, envelope.timestamp, envelope.data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FrameError):
+            pass  # what is wrong with it is said below
+        try:
+            return _event(_decode_any(text))
         except msgspec.ValidationError as error:
             return Reject("value", b"", str(error)[:MAX_DETAIL])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -152,13 +169,14 @@ def _event(envelope: _Envelope) -> Event:
     data = envelope.data
     if envelope.type not in TAG_MODES and not (isinstance(data, dict) and "idHex" in data):
         return OtherEvent(envelope.type)
-    return _tag_event(envelope, msgspec.convert(data, _Tag))
-
-
-def _tag_event(envelope: _Envelope | _PlainEvent, tag: _Tag) -> TagEvent:
+    tag = msgspec.convert(data, _Tag)
     if tag.idHex is None:
         raise FrameError("value", f"a {envelope.type} event has no data.idHex")
-    epc, tid = tag.idHex, tag.TID
+    return _tag_event(envelope.type, envelope.timestamp, tag)
+
+
+def _tag_event(mode: str, timestamp: str | None, tag: _Tag) -> TagEvent:
+    epc, tid = tag.idHex or "", tag.TID
     if tag.format == FAST_ID:
         epc, tid = epc[:-TID_DIGITS], epc[-TID_DIGITS:]
     if tid is not None and not _HEX_DIGITS.fullmatch(tid):
@@ -169,21 +187,25 @@ def _tag_event(envelope: _Envelope | _PlainEvent, tag: _Tag) -> TagEvent:
         raise FrameError("value", error.detail) from error
     return TagEvent(
         epc,
-        envelope.type,
+        mode,
         tag.eventNum,
         1 if tag.reads is None else tag.reads,
         tag.antenna,
         tag.peakRssi,
         tag.phase,
         None if tag.channel is None else round(tag.channel * 1_000),
-        None if tag.PC is None else tag.PC.upper(),
-        None if tag.CRC is None else tag.CRC.upper(),
-        None if tid is None else tid.upper(),
+        _upper(tag.PC),
+        _upper(tag.CRC),
+        _upper(tid),
         tag.MAC,
         tag.hostName,
-        envelope.timestamp,
-        rfc3339_ms(envelope.timestamp),
+        timestamp,
+        rfc3339_ms(timestamp),
     )
+
+
+def _upper(text: str | None) -> str | None:
+    return None if text is None else text.upper()
 
 
 def encode_event(event: Event) -> bytes:
