@@ -31,7 +31,7 @@ EpcHex = Annotated[
 ]
 
 _SLUG: Final = re.compile(SLUG_PATTERN)
-_EPC: Final = re.compile(EPC_PATTERN)
+_HEX_DIGITS: Final = re.compile(r"[0-9A-F]{4,124}")
 
 
 def parse_slug(kind: str, text: str) -> str:
@@ -59,7 +59,7 @@ def parse_epc(text: str) -> Epc:
         MessageError: ``bad_epc`` when it is not hex of whole 16-bit words up to 496 bits
             (Gen2 air interface: the PC word counts at most 31 EPC words).
     """
-    cleaned = text.strip().replace(" ", "").replace("-", "").upper()
-    if _EPC.fullmatch(cleaned):
-        return Epc(cleaned)
+    for cleaned in (text.upper(), text.strip().replace(" ", "").replace("-", "").upper()):
+        if len(cleaned) % 4 == 0 and _HEX_DIGITS.fullmatch(cleaned):
+            return Epc(cleaned)
     raise MessageError("bad_epc", f"EPC {text!r} is not hex of whole 16-bit words (4 to 124 hex digits)")

@@ -25,6 +25,9 @@ from typing import Final
 from contract.errors import FrameError
 from contract.wire.lines import Ending, LineCodec
 from contract.wire.weighing import (
+    MAX_GRAMS,
+    QUICK_NUMBER,
+    QUICK_UNIT,
     Command,
     Fault,
     Frame,
@@ -34,6 +37,7 @@ from contract.wire.weighing import (
     Weight,
     grams,
     parse_number,
+    read_grams,
 )
 
 ACK: Final = "\x06"
@@ -42,6 +46,9 @@ COMMANDS: Final = frozenset(
 )
 
 _STANDARD: Final = re.compile(r"(ST|US|WT|QT),([+-])([ 0-9.,]{7,11}[0-9]),? *([A-Za-z%]{1,3}) *")
+_COMMON: Final = re.compile(
+    rf"((ST|US),([+-](?=[0-9.]{{8,12}} ){QUICK_NUMBER}) {{1,3}}{QUICK_UNIT} ?)\r\n".encode("ascii")
+)
 _STANDARD_RANGE: Final = re.compile(r"OL,([+-])9999999E[+-]19 *")
 _INDICATOR: Final = re.compile(
     r"(?P<address>[0-9]{2})?(?P<status>ST|US|OL|UL),(?P<mode>GS|NT)[, ]"
@@ -119,7 +126,7 @@ def parse_indicator(text: str, ending: Ending = "\r\n") -> Weight | OutOfRange:
     return Weight(
         text=text,
         ending=ending,
-        weight_g=grams(parse_number(match["value"]), match["unit"].lower()),
+        weight_g=read_grams(match["value"], match["unit"].lower()),
         stable=match["status"] == "ST",
         net=match["mode"] == "NT",
         address=address,
@@ -130,6 +137,17 @@ class AndScaleCodec(LineCodec[Frame]):
     """Both directions of the scale's line."""
 
     unprintable = re.compile(rb"[^\x20-\x7E\x06]")
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know a weight of an A&D balance."""
+        match = _COMMON.match(self._buffer)
+        if match is None:
+            return None
+        text, status, column, kilo = match.groups()
+        weight_g = float(column + b"e3" if kilo else column) + 0.0
+        if not -MAX_GRAMS <= weight_g <= MAX_GRAMS:
+            return None
+        return Weight(text=text.decode(), weight_g=weight_g, stable=status == b"ST"), match.end()
 
     def _parse(self, text: str, ending: Ending) -> Frame:
         return parse(text, ending)

@@ -4,6 +4,9 @@ Feed bytes of any size, then take one thing at a time: a frame, a :class:`Reject
 every skipped byte, or :data:`NEED_DATA`. Garbage before, in and after a frame is skipped, counted and
 reported as a value; a codec never raises on input. Every byte fed ends up in exactly one frame or one
 reject (h11's lazy one-step design, so that nothing is handed back ahead of what was handled).
+
+Nearly all frames of a clean line are whole, good and of one kind. A codec may know that kind at a glance
+(:meth:`Codec._quick`); everything else takes the careful way.
 """
 
 from abc import ABC, abstractmethod
@@ -85,6 +88,15 @@ class Codec(ABC, Generic[FrameT]):
     @abstractmethod
     def _take(self) -> FrameT | Reject | None:
         """Remove and return the first frame or reject of a non-empty buffer, or NEED_DATA."""
+
+    def _quick(self) -> tuple[FrameT, int] | None:
+        """Return the whole, good frame of the common kind at the head of the buffer, and its size.
+
+        It returns exactly the frame that :meth:`_take` would, or None for everything that it does not
+        know at a glance, an empty buffer included. It changes nothing. A base class calls it where no
+        earlier byte waits for a decision.
+        """
+        return None
 
     def _skip(self, count: int, reason: RejectReason, detail: str = "") -> Reject:
         """Remove ``count`` bytes (at most 256) and return them as a reject."""

@@ -167,7 +167,7 @@ class Reply(msgspec.Struct, frozen=True):
     address: int = 0x00
 
 
-class Tag(msgspec.Struct, frozen=True):
+class Tag(msgspec.Struct, frozen=True, gc=False):
     """One tag of an inventory.
 
     Attributes:
@@ -323,6 +323,38 @@ class ChafonCodec(HuntingCodec[Frame]):
         super().__init__()
         self._has_antennas = model == "288"
         self._hears = hears
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know a list of tags without TID."""
+        buffer = self._buffer
+        if len(buffer) < TAG_LIST_HEAD or buffer[2] != INVENTORY or buffer[3] not in TAG_LIST_STATUSES:
+            return None
+        end = buffer[0] - 1
+        if not TAG_LIST_HEAD <= end + 1 < len(buffer) or buffer[1] == ANY_ADDRESS or self._hears == "host":
+            return None
+        raw = bytes(buffer[: end + 2])
+        if crc16_mcrf4xx(raw):
+            return None
+        at, antenna = 4, None
+        if self._has_antennas:
+            at, mask = 5, raw[4]
+            if mask & (mask - 1) or not mask:
+                return None
+            antenna = mask.bit_length()
+        count = raw[at]
+        at += 1
+        tags = []
+        for _ in range(count):
+            behind = at + 1 + raw[at]
+            if raw[at] > MAX_EPC or raw[at] & 1 or behind > end:
+                return None
+            if antenna is None:
+                tags.append(Tag(raw[at + 1 : behind]))
+                at = behind
+            else:
+                tags.append(Tag(raw[at + 1 : behind], raw[behind]))
+                at = behind + 1
+        return (TagList(raw[3], tuple(tags), antenna, raw[1]), end + 2) if at == end else None
 
     def _judge(self, start: int) -> Found[Frame] | Failed | Pending:
         available = len(self._buffer) - start

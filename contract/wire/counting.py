@@ -15,6 +15,7 @@ import msgspec
 
 from contract.errors import FrameError
 from contract.wire.base import MAX_REJECT_BYTES, Reject, RejectReason
+from contract.wire.times import ms_since_epoch
 
 MAX_PAYLOAD: Final = 1024 * 1024
 MAX_COUNT: Final = 2**53
@@ -142,7 +143,7 @@ def millis(moment: str | float | None, zone: str | None = None) -> int | None:
         if abs(minutes) >= 24 * 60:
             return None
         parsed = parsed.replace(tzinfo=timezone(timedelta(minutes=minutes)))
-    at_ms = (parsed - _EPOCH) // timedelta(milliseconds=1)
+    at_ms = ms_since_epoch(parsed)
     return at_ms if 0 <= at_ms <= _MAX_MS else None
 
 

@@ -13,7 +13,9 @@ moves that position, collects what fits nothing and accounts for every byte:
   where it ends: it is skipped whole (:meth:`HuntingCodec._spoiled`), so nothing in its data, such as an EPC
   that looks like a frame, is taken for one;
 - every decision depends on the bytes alone and never on how they were cut into chunks. Waiting only
-  delays a decision.
+  delays a decision;
+- the common frame of a clean line is known at a glance (:meth:`~contract.wire.base.Codec._quick`), as long
+  as no run of skipped bytes is open.
 
 What is left when there is no more to decide fits one reject, so :meth:`HuntingCodec.close` accounts
 for all of it.
@@ -116,6 +118,15 @@ class HuntingCodec(Codec[FrameT]):
         if left is None or failure is None:
             return left
         return Reject(failure.reason, left.raw, failure.detail)
+
+    def next_frame(self) -> FrameT | Reject | None:
+        """Return the next frame or reject, or NEED_DATA."""
+        if not self._run and (quick := self._quick()) is not None:
+            frame, size = quick
+            del self._buffer[:size]
+            self._undecided = None
+            return frame
+        return super().next_frame()
 
     def _take(self) -> FrameT | Reject | None:
         self._undecided = None

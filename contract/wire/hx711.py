@@ -22,7 +22,16 @@ from contract.errors import FrameError
 from contract.wire.base import Reject
 from contract.wire.lines import MAX_LINE, Ending, Line, LineCodec
 from contract.wire.lines import encode as encode_line
-from contract.wire.weighing import MAX_GRAMS, Said, Weight, grams, parse_number
+from contract.wire.weighing import (
+    MAX_GRAMS,
+    QUICK_NUMBER,
+    QUICK_UNIT,
+    Said,
+    Weight,
+    checked,
+    parse_number,
+    read_grams,
+)
 
 BAUD: Final = 115_200
 WEIGH, TARE, IDENTIFY, FACTOR = b"<w>", b"<t>", b"<i>", b"<f>"
@@ -31,11 +40,15 @@ IDENTITY: Final = "<SerialWeighingScale>"
 SETTLE_MS: Final = 500
 """The firmware averages; a weight within this time after a tare may be an old one."""
 
+_LABELS: Final = "Load_cell output val|Weight|Reading|one reading"
 DEFAULT_PATTERN: Final = (
-    r"(?:(?:Load_cell output val|Weight|Reading|one reading): *)?"
+    rf"(?:(?:{_LABELS}): *)?"
     r"(?P<value>[+-]?[0-9]+(?:[.,][0-9]+)?) *(?P<unit>g|kg|mg|lb|lbs|oz)?"
 )
 
+_COMMON: Final = re.compile(
+    rf"((?:(?:{_LABELS}): {{0,9}}|)([+-]?{QUICK_NUMBER}) {{0,9}}+({QUICK_UNIT}|))\r\n".encode("ascii")
+)
 _REQUEST: Final = re.compile(rb"<[wtif]>")
 _REQUEST_HEAD: Final = re.compile(rb"<[wtif]?$")
 _ENDING: Final = re.compile(rb"[\r\n]")
@@ -87,7 +100,23 @@ class Hx711Codec(LineCodec[Frame]):
             raise FrameError("value", f"the pattern {pattern!r} cannot be used: {error}") from error
         if "value" not in self._pattern.groupindex:
             raise FrameError("value", f"the pattern {pattern!r} has no group 'value'")
+        self._has_default_pattern = pattern == DEFAULT_PATTERN
+        self._in_grams = factor_g == 1
+        self._has_unit = "unit" in self._pattern.groupindex
         self._factor_g = Decimal(str(factor_g))
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know what :data:`DEFAULT_PATTERN` takes for a weight in grams or kilograms."""
+        match = _COMMON.match(self._buffer)
+        if match is None or not self._has_default_pattern:
+            return None
+        text, column, unit, kilo = match.groups()
+        weight_g = float(column + b"e3" if kilo else column) + 0.0
+        if not -MAX_GRAMS <= weight_g <= MAX_GRAMS:
+            return None
+        if not unit and not self._in_grams:
+            return None
+        return Weight(text=text.decode(), weight_g=weight_g, stable=None), match.end()
 
     def _take(self) -> Frame | Reject | None:
         """Look for a request before the first line: it has no ending, so no line would ever free it."""
@@ -115,11 +144,9 @@ class Hx711Codec(LineCodec[Frame]):
             raise FrameError("syntax", "the line is not what a weight looks like")
         if self._torn and not match.start("value"):
             raise FrameError("syntax", "the head of this number may have been lost")
-        number, unit = parse_number(match["value"]), match.groupdict().get("unit")
-        if unit:
-            weight_g = grams(number, _SPELLINGS.get(unit, unit))
+        unit = match["unit"] if self._has_unit else None
+        if unit or self._in_grams:
+            weight_g = read_grams(match["value"], _SPELLINGS.get(unit, unit) if unit else "g")
         else:
-            weight_g = float(number * self._factor_g) + 0.0
-            if abs(weight_g) > MAX_GRAMS:
-                raise FrameError("value", f"{weight_g:.0f} g is more than any scale weighs")
+            weight_g = checked(float(parse_number(match["value"]) * self._factor_g))
         return Weight(text=text, ending=ending, weight_g=weight_g, stable=None)

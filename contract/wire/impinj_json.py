@@ -13,26 +13,27 @@ import re
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64, b2a_base64
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from contract.errors import FrameError, MessageError
 from contract.ids import parse_epc
 from contract.wire.base import MAX_REJECT_BYTES, Reject, RejectReason
+from contract.wire.times import rfc3339_ms
 
 MAX_PAYLOAD: Final = 1024 * 1024
 MAX_REJECTS: Final = 100
 TAG_EVENT: Final = "tagInventory"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_HEX: Final = re.compile(r"([0-9A-Fa-f]{2})+")
+_HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 _TEXT: Final = msgspec.Meta(max_length=256)
 
 Text = Annotated[str, _TEXT]
 
 
-class TagEvent(msgspec.Struct, frozen=True, kw_only=True):
+class TagEvent(msgspec.Struct, frozen=True, gc=False):
     """One tag report.
 
     Attributes:
@@ -83,28 +84,39 @@ class _ReaderEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     tagInventoryEvent: dict[str, Any] | None = None  # noqa: N815
 
 
-class _TagReport(msgspec.Struct, frozen=True):
-    """A reader event that reports a tag, in the shapes that nearly all of them have."""
+class _PlainTag(_TagInventory, frozen=True, forbid_unknown_fields=True):
+    antennaName: Any = None  # noqa: N815
+    transmitPowerCdbm: Any = None  # noqa: N815
+    lastSeenTime: Any = None  # noqa: N815
 
-    eventType: Text  # noqa: N815
-    tagInventoryEvent: _TagInventory  # noqa: N815
+
+class _PlainEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One tag report with fields that are known, all of them: what nearly every payload is."""
+
+    eventType: Literal["tagInventory"]  # noqa: N815
+    tagInventoryEvent: _PlainTag  # noqa: N815
     timestamp: Text | None = None
     hostname: Text | None = None
 
 
-_decode_tag: Final = msgspec.json.Decoder(_TagReport).decode
+_PLAIN: Final = msgspec.json.Decoder(_PlainEvent)
+
+
+def _quick(payload: bytes) -> TagEvent | None:
+    """Return exactly what the careful way makes of one plain tag report, None for anything else."""
+    try:
+        event = _PLAIN.decode(payload)
+        return _tag_event(event, event.tagInventoryEvent)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FrameError):
+        return None
 
 
 def parse_payload(payload: bytes) -> list[Event | Reject]:
     """Return what one MQTT message, HTTP chunk of whole lines or webhook body says, in order."""
     if len(payload) > MAX_PAYLOAD:
         return [_reject("length", payload, f"a payload has at most {MAX_PAYLOAD} bytes, not {len(payload)}")]
-    try:
-        report = _decode_tag(payload)
-        if report.eventType == TAG_EVENT:
-            return [_tag_event(report, report.tagInventoryEvent)]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FrameError):
-        pass  # several events, another one, or a bad one: said below
+    if (quick := _quick(payload)) is not None:
+        return [quick]
     if not payload.strip():
         return []
     try:
@@ -134,6 +146,8 @@ def _bounded(items: list[Any]) -> list[Event | Reject]:
 
 
 def _parse_line(line: bytes) -> Event | Reject:
+    if (quick := _quick(line)) is not None:
+        return quick
     try:
         return _parse_event(_load(line))
     except FrameError as error:
@@ -152,7 +166,7 @@ def _parse_event(value: Any) -> Event | Reject:
         return _reject("value", _dump(value), error.detail)
 
 
-def _tag_event(event: _ReaderEvent | _TagReport, tag: _TagInventory) -> TagEvent:
+def _tag_event(event: _ReaderEvent | _PlainEvent, tag: _TagInventory) -> TagEvent:
     epc = _identifier("epc", tag.epc, tag.epcHex)
     if epc is None:
         raise FrameError("value", "a tagInventory event has neither epc nor epcHex")
@@ -161,16 +175,16 @@ def _tag_event(event: _ReaderEvent | _TagReport, tag: _TagInventory) -> TagEvent
     except MessageError as error:
         raise FrameError("value", error.detail) from error
     return TagEvent(
-        epc=epc,
-        antenna=tag.antennaPort,
-        rssi_dbm=None if tag.peakRssiCdbm is None else tag.peakRssiCdbm / 100,
-        phase_deg=tag.phaseAngle,
-        frequency_khz=tag.frequency,
-        pc=None if tag.pc is None else _from_base64("pc", tag.pc),
-        tid=_identifier("tid", tag.tid, tag.tidHex),
-        hostname=event.hostname,
-        timestamp=event.timestamp,
-        at=_millis(event.timestamp),
+        epc,
+        tag.antennaPort,
+        None if tag.peakRssiCdbm is None else tag.peakRssiCdbm / 100,
+        tag.phaseAngle,
+        tag.frequency,
+        None if tag.pc is None else _from_base64("pc", tag.pc),
+        None if tag.tid is None and tag.tidHex is None else _identifier("tid", tag.tid, tag.tidHex),
+        event.hostname,
+        event.timestamp,
+        rfc3339_ms(event.timestamp),
     )
 
 
@@ -178,35 +192,24 @@ def _identifier(name: str, base64: str | None, hexadecimal: str | None) -> str |
     decoded = None if base64 is None else _from_base64(name, base64)
     if hexadecimal is None:
         return decoded
-    if not _HEX.fullmatch(hexadecimal):
+    if not _HEX.fullmatch(hexadecimal) or len(hexadecimal) % 2:
         raise FrameError("value", f"{name}Hex {hexadecimal!r} is not hex")
-    if decoded not in (None, hexadecimal.upper()):
+    upper = hexadecimal.upper()
+    if decoded is not None and decoded != upper:
         raise FrameError("value", f"{name} {decoded} and {name}Hex {hexadecimal} are not the same")
-    return hexadecimal.upper()
+    return upper
 
 
 def _from_base64(name: str, text: str) -> str:
-    unpadded = text.rstrip("=").replace("-", "+").replace("_", "/")
+    padded = text.rstrip("=").replace("-", "+").replace("_", "/")
+    padded += "=" * (-len(padded) % 4)
     try:
-        raw = a2b_base64(unpadded + "=" * (-len(unpadded) % 4), strict_mode=True)
+        raw = a2b_base64(padded)
     except ValueError as error:
         raise FrameError("value", f"{name} {text!r} is not base64: {error}") from error
-    if b2a_base64(raw, newline=False).rstrip(b"=") != unpadded.encode("ascii"):
+    if b2a_base64(raw, newline=False).decode() != padded:
         raise FrameError("value", f"{name} {text!r} is not base64")
     return raw.hex().upper()
-
-
-def _millis(timestamp: str | None) -> int | None:
-    """Return ms since 1970; None for text that is no RFC 3339 time, because the tag counts all the same."""
-    if timestamp is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(timestamp)
-    except ValueError:
-        return None
-    if moment.tzinfo is None or moment < _EPOCH:
-        return None
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _load(payload: bytes) -> Any:

@@ -28,6 +28,7 @@ FrameT = TypeVar("FrameT")
 MAX_DEPTH: Final = 12
 NOISE: Final = "bytes that begin no JSON object"
 
+SEPARATORS: Final = b" \t\n\r\f\v,[]"
 _SEPARATORS: Final = re.compile(rb"[\s,\[\]]*")
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
 _STRING: Final = re.compile(rb'"[^"\\\x00-\x1f]*(?:\\[^\x00-\x1f][^"\\\x00-\x1f]*)*"')
@@ -131,6 +132,16 @@ class JsonObjectCodec(Codec[FrameT]):
             left[:MAX_REJECT_BYTES],
             f"the line closed inside a JSON object, with {len(left)} bytes waiting",
         )
+
+    def next_frame(self) -> FrameT | Reject | None:
+        """Return the next frame or reject, or NEED_DATA."""
+        clean = not self._run and not self._refused and self._scan is None
+        if clean and (quick := self._quick()) is not None:
+            frame, size = quick
+            del self._buffer[:size]
+            self._inside = False
+            return frame
+        return super().next_frame()
 
     def _take(self) -> FrameT | Reject | None:
         self._inside = False

@@ -20,7 +20,19 @@ from contract.errors import FrameError
 from contract.wire import mt_sics
 from contract.wire.and_scale import parse_indicator
 from contract.wire.lines import Ending, LineCodec
-from contract.wire.weighing import Command, Fault, OutOfRange, Said, Weight, grams, parse_number
+from contract.wire.weighing import (
+    MAX_GRAMS,
+    QUICK_NUMBER,
+    QUICK_UNIT,
+    Command,
+    Fault,
+    OutOfRange,
+    Said,
+    Weight,
+    grams,
+    parse_number,
+    read_grams,
+)
 
 TWS_COMMANDS: Final = frozenset({"s", "w", "t"})
 SHORTEST_POLL_MS: Final = 101
@@ -29,6 +41,11 @@ SHORT_WIDTH: Final = 12
 _SHORT: Final = re.compile(r"([ +-][ 0-9.,]{7,8})([A-Za-z ]{2}) ([SUE])")
 _LONG: Final = re.compile(r"([ +-]{2}[ 0-9.,+-]{10})([A-Za-z ]{4})")
 _OVERLOAD: Final = re.compile(r" *=Overload= *")
+_COMMON: Final = re.compile(
+    rf"{mt_sics.COMMON}|( (?=[ 0-9.]{{7,8}}(?: g|kg) )( *{QUICK_NUMBER}) ?{QUICK_UNIT} ([SU]))\r\n".encode(
+        "ascii"
+    )
+)
 _KCP_WORDS: Final = mt_sics.COMMANDS | mt_sics.FAULTS.keys()
 
 Frame: TypeAlias = mt_sics.Frame | Command | Weight | OutOfRange | Fault | Said
@@ -74,7 +91,7 @@ def _short(text: str, ending: Ending, match: re.Match[str]) -> Frame:
     column, unit, status = match.groups()
     if status == "E":
         return Fault(text=text, ending=ending, meaning="the weight cannot be shown")
-    weight_g = grams(parse_number(column), unit.strip().lower())
+    weight_g = read_grams(column, unit.strip().lower())
     return Weight(text=text, ending=ending, weight_g=weight_g, stable=status == "S")
 
 
@@ -96,6 +113,22 @@ class KernCodec(LineCodec[Frame]):
     def __init__(self, *, mid_line: bool = False) -> None:
         super().__init__()
         self._cut_in = mid_line
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know a weight of KCP and a short one of tws."""
+        match = _COMMON.match(self._buffer)
+        if match is None or self._cut_in:
+            return None
+        kcp, kcp_status, column, kilo, short, short_column, short_kilo, short_status = match.groups()
+        if short:
+            column, kilo = short_column, short_kilo
+        weight_g = float(column + b"e3" if kilo else column) + 0.0
+        if not -MAX_GRAMS <= weight_g <= MAX_GRAMS:
+            return None
+        if short:
+            return Weight(text=short.decode(), weight_g=weight_g, stable=short_status == b"S"), match.end()
+        stable = kcp_status == b"S"
+        return mt_sics.Weight(text=kcp.decode(), command="S", weight_g=weight_g, stable=stable), match.end()
 
     def _parse(self, text: str, ending: Ending) -> Frame:
         cut_in, self._cut_in = self._cut_in, False

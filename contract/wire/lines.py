@@ -8,7 +8,9 @@ so a device that sends nothing but CR is read one line late. A protocol says wha
   the tail of a line must not be taken for a line;
 - bytes that are not printable are noise. What follows them is read as a line; a protocol whose lines
   show no beginning of their own can see that this one has lost it (:attr:`LineCodec._torn`);
-- every decision depends on the bytes alone and never on how they were cut into chunks.
+- every decision depends on the bytes alone and never on how they were cut into chunks;
+- the common line of a protocol is known by one pattern at the head of the buffer
+  (:meth:`~contract.wire.base.Codec._quick`), as long as no noise and no overlong line comes before it.
 """
 
 import re
@@ -70,6 +72,14 @@ class LineCodec(Codec[FrameT]):
                 its range.
         """
 
+    def next_frame(self) -> FrameT | Reject | None:
+        """Return the next frame or reject, or NEED_DATA."""
+        if not self._overlong and not self._torn and (quick := self._quick()) is not None:
+            frame, size = quick
+            del self._buffer[:size]
+            return frame
+        return super().next_frame()
+
     def close(self) -> Reject | None:
         """The line closed: account for what is left in the buffer, and start anew."""
         self._overlong = self._torn = False
@@ -89,8 +99,8 @@ class LineCodec(Codec[FrameT]):
             self._overlong = False
             return self._skip(size, "length", f"the end of a line of more than {self.max_line} bytes")
         content = bytes(self._buffer[:end])
-        noise = max((match.end() for match in self.unprintable.finditer(content)), default=0)
-        if noise:
+        if self.unprintable.search(content):
+            noise = max(match.end() for match in self.unprintable.finditer(content))
             self._torn = True
             return self._skip(noise, "noise", "bytes that are not printable")
         if not content:

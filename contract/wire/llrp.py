@@ -114,7 +114,7 @@ _TV_SIZES: Final = {
 _NO_CHANNELS: Final[Mapping[int, int]] = {}
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One LLRP message, its parameters as they came."""
 
     type: int
@@ -168,6 +168,16 @@ class LlrpCodec(HuntingCodec[Message]):
     """Both directions of an LLRP connection."""
 
     max_frame = MAX_MESSAGE
+
+    def _quick(self) -> tuple[Message, int] | None:
+        """Know a whole message of a known type."""
+        buffer = self._buffer
+        if len(buffer) < HEADER.size or buffer[0] not in _HEADS:
+            return None
+        kind, size, message_id = HEADER.unpack_from(buffer)
+        if kind & 0x3FF not in MESSAGE_NAMES or not HEADER.size <= size <= min(len(buffer), MAX_MESSAGE):
+            return None
+        return Message(kind & 0x3FF, message_id, bytes(buffer[HEADER.size : size]), kind >> 10), size
 
     def _judge(self, start: int) -> Found[Message] | Failed | Pending:
         buffer = self._buffer

@@ -15,12 +15,14 @@ candidate may have a wrong length; it gives way to a whole valid frame that lies
 length never holds back the frames behind it.
 """
 
+from binascii import crc_hqx
+from struct import Struct
 from typing import ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 
 from contract.errors import FrameError
-from contract.wire.crc import crc16_genibus, sum8
+from contract.wire.crc import GENIBUS_RESIDUE, crc16_genibus, sum8
 from contract.wire.hunting import NOISE, PARTIAL_FRAME, PARTIAL_HEAD, Failed, Found, HuntingCodec, Pending
 
 Dialect = Literal["bb", "aa"]
@@ -102,7 +104,7 @@ class ErrorReply(msgspec.Struct, frozen=True):
     dialect: Dialect = "bb"
 
 
-class TagNotification(msgspec.Struct, frozen=True):
+class TagNotification(msgspec.Struct, frozen=True, gc=False):
     """Module to host: one tag was singulated. Its CRC fitted.
 
     Attributes:
@@ -183,10 +185,34 @@ def multi_poll(count: int = 0xFFFF, dialect: Dialect = "bb") -> Command:
     return Command(MULTI_POLL, b"\x22" + count.to_bytes(2, "big"), dialect)
 
 
+_PC_AT: Final = 6
+_TAGS: Final = tuple(Struct(f">BBBHbH{2 * words}sHBB") for words in range(32))
+"""Whole tag notifications, by the EPC words in their PC."""
+
+
 class M100Codec(HuntingCodec[Frame]):
     """Both directions and both dialects of the module's line."""
 
     check_bits = 8
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know a tag notification."""
+        buffer = self._buffer
+        if len(buffer) <= _PC_AT:
+            return None
+        layout = _TAGS[buffer[_PC_AT] >> 3]
+        size = layout.size
+        if len(buffer) < size:
+            return None
+        head, kind, code, length, rssi, pc, epc, _, check, end = layout.unpack_from(buffer)
+        if kind != TYPE_NOTIFICATION or code != SINGLE_POLL or length != size - OVERHEAD:
+            return None
+        dialect = DIALECT_OF.get(head)
+        if dialect is None or MARKS[dialect][1] != end or sum(buffer[1 : size - 2]) & 0xFF != check:
+            return None
+        if crc_hqx(buffer[_PC_AT : size - 2], 0xFFFF) != GENIBUS_RESIDUE:
+            return None
+        return TagNotification(rssi, pc, epc, dialect), size
 
     def _judge(self, start: int) -> Found[Frame] | Failed | Pending:
         verdict = self._measure(start)

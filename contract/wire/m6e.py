@@ -16,16 +16,21 @@ known by length and CRC together. A **tag report** whose inner lengths agree wit
 end and not looked into. Any **other** candidate gives way to a whole valid frame that lies inside it.
 """
 
+from binascii import crc_hqx
+from struct import Struct
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from contract.errors import FrameError
-from contract.wire.crc import crc16_mercury
+from contract.wire.crc import GENIBUS_RESIDUE, crc16_mercury
 from contract.wire.hunting import NOISE, PARTIAL_FRAME, PARTIAL_HEAD, Failed, Found, HuntingCodec, Pending
 from contract.wire.m6e_tags import (
     GEN2,
     MAX_DATA,
+    STREAM_FLAGS,
+    STREAMING,
+    TagRecord,
     TagReport,
     decode_report,
     encode_report,
@@ -169,6 +174,13 @@ START: Final = Command(CONTINUOUS, bytes.fromhex("0000 01 22 0000 05 07 22 10 00
 STOP: Final = Command(CONTINUOUS, bytes.fromhex("0000 02"))
 
 
+_STREAMED_HEAD: Final = Struct(">BBBH3sHBBbBBHIHBH")
+"""A streamed report with the flags of :data:`START`, to the length of the embedded data."""
+
+_STREAMED_TAG: Final = Struct(">BHH")
+"""What follows the embedded data: GPIO, the length of PC, EPC and CRC in bits, PC."""
+
+
 class M6eCodec(HuntingCodec[Frame]):
     """The module's line.
 
@@ -183,6 +195,47 @@ class M6eCodec(HuntingCodec[Frame]):
         super().__init__()
         shapes = {"host": (COMMAND_OVERHEAD,), "module": (REPLY_OVERHEAD,)}
         self._overheads = shapes.get(hears, (COMMAND_OVERHEAD, REPLY_OVERHEAD))
+        self._hears_module = REPLY_OVERHEAD in self._overheads
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know a streamed report of one tag with the flags of :data:`START`."""
+        buffer = self._buffer
+        if len(buffer) < _STREAMED_HEAD.size or buffer[0] != HEAD or not self._hears_module:
+            return None
+        size = buffer[1] + REPLY_OVERHEAD
+        if len(buffer) < size or buffer[2] != READ_MULTIPLE or buffer[1] > MAX_DATA:
+            return None
+        _, _, _, status, lead, flags, count, reads, rssi, ports, high, low, since, phase, protocol, bits = (
+            _STREAMED_HEAD.unpack_from(buffer)
+        )
+        if status or not lead[0] & STREAMING or flags != STREAM_FLAGS or count != 1 or protocol != GEN2:
+            return None
+        embedded_end = _STREAMED_HEAD.size + (bits + 7 >> 3)
+        pc_at = embedded_end + 3
+        if pc_at + 6 > size:
+            return None
+        raw = bytes(buffer[:size])
+        gpio, epc_bits, pc = _STREAMED_TAG.unpack_from(raw, embedded_end)
+        if pc_at + (epc_bits + 7 >> 3) != size - 2 or crc_hqx(raw[pc_at:-2], 0xFFFF) != GENIBUS_RESIDUE:
+            return None
+        if crc16_mercury(raw[1:-2]) != raw[-2] << 8 | raw[-1]:
+            return None
+        tag = TagRecord(
+            reads=reads,
+            rssi_dbm=rssi,
+            ports=ports,
+            frequency_khz=high << 16 | low,
+            since_keep_alive_ms=since,
+            phase_deg=phase,
+            protocol=protocol,
+            embedded=raw[_STREAMED_HEAD.size : embedded_end],
+            embedded_bits=bits,
+            gpio=gpio,
+            pc=pc,
+            epc=raw[pc_at + 2 : -4],
+            epc_bits=epc_bits,
+        )
+        return TagReport(flags, (tag,), "streamed", lead, READ_MULTIPLE), size
 
     def _judge(self, start: int) -> Found[Frame] | Failed | Pending:
         buffer = self._buffer
@@ -198,7 +251,7 @@ class M6eCodec(HuntingCodec[Frame]):
             return NOISE
         if available < 5:
             return PARTIAL_HEAD
-        trusted = self._announces_tags(start, length) if REPLY_OVERHEAD in self._overheads else False
+        trusted = self._announces_tags(start, length) if self._hears_module else False
         if trusted is None:
             return PARTIAL_FRAME
         if trusted:

@@ -77,7 +77,7 @@ LAYOUTS: Final[dict[Layout, _Place]] = {
 """``buffered`` has a byte of read options between flags and count; a ``plain`` answer has none."""
 
 
-class TagRecord(msgspec.Struct, frozen=True, kw_only=True):
+class TagRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One tag; a field is None when the report's flags leave it out.
 
     Attributes:

@@ -16,6 +16,8 @@ counts when its CRC fits. A candidate gives way to a whole valid frame that lies
 wrong length never holds back the frames behind it.
 """
 
+import re
+from struct import Struct
 from typing import Final, TypeAlias
 
 import msgspec
@@ -102,10 +104,36 @@ def encode(frame: Frame) -> bytes:
     return raw + crc16_modbus(raw).to_bytes(2, "little")
 
 
+_REGISTERS: Final = {2 * count: Struct(f">3x{count}H2x") for count in range(1, MAX_REGISTERS + 1)}
+"""Whole responses, by their byte count."""
+
+_HEAD: Final = re.compile(rb"[\x01-\xF7][\x03\x04\x83\x84]")
+
+
 class ModbusRtuCodec(HuntingCodec[Frame]):
     """Both directions of the line."""
 
     check_bits = 16
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know a response that can be read as nothing else and has no head of a frame inside."""
+        buffer = self._buffer
+        layout = _REGISTERS.get(buffer[2]) if len(buffer) > EXCEPTION_SIZE else None
+        if layout is None or len(buffer) < layout.size:
+            return None
+        size, unit, function = layout.size, buffer[0], buffer[1]
+        if function not in (READ_HOLDING, READ_INPUT) or not 1 <= unit <= LAST_UNIT:
+            return None
+        if _HEAD.search(buffer, 1, size - EXCEPTION_SIZE + 1):
+            return None
+        crc = crc16_modbus(buffer[: min(size, REQUEST_SIZE)])
+        if size > REQUEST_SIZE:
+            if not crc:
+                return None
+            crc = crc16_modbus(buffer[REQUEST_SIZE:size], crc)
+        if crc:
+            return None
+        return Response(unit, function, layout.unpack_from(buffer)), size
 
     def _judge(self, start: int) -> Found[Frame] | Failed | Pending:
         sizes = self._sizes(start)

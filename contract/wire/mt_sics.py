@@ -18,13 +18,14 @@ from typing import Final, TypeAlias
 from contract.errors import FrameError
 from contract.wire import lines
 from contract.wire.lines import Ending, LineCodec
-from contract.wire.weighing import grams, parse_number
+from contract.wire.weighing import MAX_GRAMS, QUICK_NUMBER, QUICK_UNIT, read_grams
 
 COMMANDS: Final = frozenset({"S", "SI", "SIR", "Z", "ZI", "T", "TI", "TA", "TAC", "@", "I2", "I3", "I4"})
 FAULTS: Final = {"ES": "syntax error", "ET": "transmission error", "EL": "logical error"}
 
 _WORD: Final = re.compile(r"[A-Z@][A-Z0-9]{0,3}")
-_COLUMN: Final = re.compile(r"\S+ [SD] (.{10}) \S+")
+COLUMN_WIDTH: Final = 10
+_COLUMN: Final = re.compile(rf"\S+ [SD] (.{{{COLUMN_WIDTH}}}) \S+")
 
 
 class Line(lines.Line, frozen=True, kw_only=True):
@@ -41,7 +42,7 @@ class Request(Line, frozen=True, kw_only=True):
     """Host to scale: a command without arguments."""
 
 
-class Weight(Line, frozen=True, kw_only=True):
+class Weight(Line, frozen=True, kw_only=True, gc=False):
     """Scale to host: a net weight, or the tare after ``T S``."""
 
     weight_g: float
@@ -140,7 +141,13 @@ def _parse_status(text: str, ending: Ending, command: str, status: str) -> Frame
 
 
 def _grams(values: list[str]) -> float:
-    return grams(parse_number(" ".join(values[:-1])), values[-1])
+    return read_grams(" ".join(values[:-1]), values[-1])
+
+
+COMMON: Final = rf"(S ([SD]) ( {{0,9}}+-?{QUICK_NUMBER}) {QUICK_UNIT})\r\n"
+"""A weight as scales report it unasked, or asked by S, SI or SIR."""
+
+_COMMON: Final = re.compile(COMMON.encode("ascii"))
 
 
 class MtSicsCodec(LineCodec[Frame]):
@@ -153,6 +160,19 @@ class MtSicsCodec(LineCodec[Frame]):
     def __init__(self, *, strict_width: bool = False) -> None:
         super().__init__()
         self._strict_width = strict_width
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know a net weight."""
+        match = _COMMON.match(self._buffer)
+        if match is None:
+            return None
+        text, status, column, kilo = match.groups()
+        weight_g = float(column + b"e3" if kilo else column) + 0.0
+        if not -MAX_GRAMS <= weight_g <= MAX_GRAMS:
+            return None
+        if self._strict_width and len(column) != COLUMN_WIDTH:
+            return None
+        return Weight(text=text.decode(), command="S", weight_g=weight_g, stable=status == b"S"), match.end()
 
     def _parse(self, text: str, ending: Ending) -> Frame:
         return parse(text, ending, strict_width=self._strict_width)

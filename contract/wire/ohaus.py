@@ -20,7 +20,17 @@ from typing import Final
 
 from contract.errors import FrameError
 from contract.wire.lines import Ending, LineCodec
-from contract.wire.weighing import Command, Fault, Frame, Said, Weight, grams, parse_number
+from contract.wire.weighing import (
+    MAX_GRAMS,
+    QUICK_NUMBER,
+    QUICK_UNIT,
+    Command,
+    Fault,
+    Frame,
+    Said,
+    Weight,
+    read_grams,
+)
 
 NARROWEST: Final = 8
 FULL_WIDTH: Final = 10
@@ -28,6 +38,10 @@ FULL_WIDTH: Final = 10
 _COMMAND: Final = re.compile(r"IP|P|SP|SLP|CP|LP|PM|PU|PV|PSN|T|Z|ON|OFF|[0-9]{1,4}P|[0-9]{1,2}M")
 _WEIGHT: Final = re.compile(r"([ +-]*[0-9][0-9.,]*) ([A-Za-z:%]{1,5}) *(\?)? *(NET|N|B/G|G|B)? *")
 _NET: Final = {"NET": True, "N": True, "B/G": False, "G": False, "B": False, None: None}
+_COMMON: Final = re.compile(
+    rf"(( {{1,11}}+-?{QUICK_NUMBER}) {QUICK_UNIT} {{0,9}}+(\??) {{0,9}}+([NG]?) {{0,9}}+)\r\n".encode("ascii")
+)
+_COMMON_NET: Final = {b"N": True, b"G": False, b"": None}
 
 
 def request(command: str) -> bytes:
@@ -76,7 +90,7 @@ def parse(text: str, ending: Ending = "\r\n") -> Frame:
     return Weight(
         text=text,
         ending=ending,
-        weight_g=grams(parse_number(column), unit),
+        weight_g=read_grams(column, unit),
         stable=moving is None,
         net=_NET[legend],
     )
@@ -84,6 +98,20 @@ def parse(text: str, ending: Ending = "\r\n") -> Frame:
 
 class OhausCodec(LineCodec[Frame]):
     """Both directions of the scale's line."""
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know a weight."""
+        match = _COMMON.match(self._buffer)
+        if match is None:
+            return None
+        text, column, kilo, moving, legend = match.groups()
+        weight_g = float(column + b"e3" if kilo else column) + 0.0
+        if not -MAX_GRAMS <= weight_g <= MAX_GRAMS:
+            return None
+        if len(column) < NARROWEST:
+            return None
+        net = _COMMON_NET[legend]
+        return Weight(text=text.decode(), weight_g=weight_g, stable=not moving, net=net), match.end()
 
     def _parse(self, text: str, ending: Ending) -> Frame:
         return parse(text, ending)

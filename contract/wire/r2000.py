@@ -20,6 +20,7 @@ to its end and not looked into. Any **other** candidate gives way to a whole val
 """
 
 from collections.abc import Sequence
+from struct import Struct
 from typing import ClassVar, Final, Literal, TypeAlias
 
 import msgspec
@@ -180,7 +181,7 @@ class Reply(msgspec.Struct, frozen=True):
         return None
 
 
-class TagReport(msgspec.Struct, frozen=True):
+class TagReport(msgspec.Struct, frozen=True, gc=False):
     """Reader to host: one tag.
 
     Attributes:
@@ -311,6 +312,15 @@ def set_output(port: int, *, on: bool) -> Command:
     return Command(SET_OUTPUT, bytes([port, on]))
 
 
+_PC_AT: Final = 5
+_TAGS: Final = {
+    (words, 2 * words + phase + 7): Struct(f">BBBBBH{2 * words}sB{phase}sB")
+    for words in range(32)
+    for phase in (0, 2)
+}
+"""Whole tag reports, by the EPC words in their PC and by LENGTH."""
+
+
 class R2000Codec(HuntingCodec[Frame]):
     """The reader's line.
 
@@ -324,6 +334,23 @@ class R2000Codec(HuntingCodec[Frame]):
     def __init__(self, hears: Literal["reader", "host", "both"] = "both") -> None:
         super().__init__()
         self._hears = hears
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know a tag report."""
+        buffer = self._buffer
+        if len(buffer) <= _PC_AT or self._hears == "host":
+            return None
+        layout = _TAGS.get((buffer[_PC_AT] >> 3, buffer[1]))
+        if layout is None or len(buffer) < layout.size:
+            return None
+        size = layout.size
+        head, _, address, code, mixed, pc, epc, rssi, phase, _ = layout.unpack_from(buffer)
+        if head != HEAD or code not in INVENTORIES or mixed >> 2 >= CHANNELS or sum(buffer[:size]) & 0xFF:
+            return None
+        antenna = (mixed & 3) + 1
+        if rssi & FAR_ANTENNA:
+            antenna, rssi = antenna + 4, rssi & ~FAR_ANTENNA
+        return TagReport(code, mixed >> 2, antenna, pc, epc, rssi - RSSI_OFFSET_DBM, phase, address), size
 
     def _judge(self, start: int) -> Found[Frame] | Failed | Pending:
         verdict = self._measure(start)

@@ -12,6 +12,7 @@ Whether the sensor id is there cannot be seen in a frame, so it is a parameter o
 TeraRanger Evo People Counter manual of 2021, section 5; Swipe Plus manual of 2020, section 5.5.
 """
 
+from struct import Struct
 from typing import Final, TypeAlias
 
 import msgspec
@@ -35,14 +36,14 @@ DOCUMENTED_COMMANDS: Final = (RESET_COUNTERS, BINARY_PARAMETERS, TEXT_PARAMETERS
 """Commands of the manuals whose printed CRC fits, without that CRC. One, ``001107AE``, does not fit."""
 
 
-class Distance(msgspec.Struct, frozen=True):
+class Distance(msgspec.Struct, frozen=True, gc=False):
     """What the two beams measure, in millimetres."""
 
     first_mm: int
     second_mm: int
 
 
-class Count(msgspec.Struct, frozen=True):
+class Count(msgspec.Struct, frozen=True, gc=False):
     """People since power-up.
 
     Attributes:
@@ -92,6 +93,9 @@ def encode(frame: Frame) -> bytes:
     return body + bytes([crc8(body)])
 
 
+_COUNT, _IDENTIFIED_COUNT, _DISTANCE = Struct(">2xiHHx"), Struct(">2xIiHHx"), Struct(">2xHHx")
+
+
 class TerabeeCodec(HuntingCodec[Frame]):
     """Both directions of the counter's line.
 
@@ -110,6 +114,23 @@ class TerabeeCodec(HuntingCodec[Frame]):
             (COUNT_MARK, 15 if with_sensor_id else 11),
             *((body, len(body) + 1) for body in DOCUMENTED_COMMANDS),
         )
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know a count and a distance."""
+        buffer = self._buffer
+        if buffer.startswith(COUNT_MARK):
+            layout = _IDENTIFIED_COUNT if self._with_sensor_id else _COUNT
+        elif buffer.startswith(DISTANCE_MARK):
+            layout = _DISTANCE
+        else:
+            return None
+        size = layout.size
+        if len(buffer) < size or crc8(buffer[:size]):
+            return None
+        if layout is _DISTANCE:
+            return Distance(*layout.unpack_from(buffer)), size
+        *identity, balance, entered, left = layout.unpack_from(buffer)
+        return Count(entered, left, balance, *identity), size
 
     def _judge(self, start: int) -> Found[Frame] | Failed | Pending:
         partial = False

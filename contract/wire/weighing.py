@@ -22,10 +22,17 @@ GRAMS_PER: Final = {
 }
 """Exact by definition: the international pound of 1959 is 0.45359237 kg, an ounce a sixteenth of it."""
 
+_EXPONENTS: Final = {"g": "", "kg": "e3", "mg": "e-3"}
+"""Units that differ from the gram by a power of ten: reading the number with it rounds once and exactly."""
+
+QUICK_NUMBER: Final = r"[0-9]{1,9}+(?:\.[0-9]{1,6}+|)"
+QUICK_UNIT: Final = r"(k?)g"
+"""Its group is empty for the gram. An empty branch and single characters cost less than optional groups."""
+
 _NUMBER: Final = re.compile(r"([+-]?) *([0-9]{1,9}(?:[.,][0-9]{1,6})?)")
 
 
-class Weight(Line, frozen=True, kw_only=True):
+class Weight(Line, frozen=True, kw_only=True, gc=False):
     """Scale to host: a weight.
 
     Attributes:
@@ -96,7 +103,28 @@ def grams(number: Decimal, unit: str) -> float:
     """
     if unit not in GRAMS_PER:
         raise FrameError("value", f"unit {unit!r} is none of {', '.join(GRAMS_PER)}")
-    weight_g = float(number * Decimal(str(GRAMS_PER[unit])))
+    return checked(float(number * Decimal(str(GRAMS_PER[unit]))))
+
+
+def read_grams(text: str, unit: str) -> float:
+    """Return the weight in a column and its unit, in grams: :func:`grams` of :func:`parse_number`.
+
+    Raises:
+        FrameError: as these do.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    exponent = _EXPONENTS.get(unit)
+    if match is None or exponent is None:
+        return grams(parse_number(text), unit)
+    return checked(float(match[1] + match[2].replace(",", ".") + exponent))
+
+
+def checked(weight_g: float) -> float:
+    """Return a weight that a scale can weigh.
+
+    Raises:
+        FrameError: ``value`` for more than any scale weighs.
+    """
     if abs(weight_g) > MAX_GRAMS:
         raise FrameError("value", f"{weight_g:.0f} g is more than any scale weighs")
     # Adding 0.0 turns a negative zero into zero.

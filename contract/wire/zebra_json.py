@@ -15,16 +15,18 @@ schema documents were not reached.
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
 from contract.errors import FrameError, MessageError
 from contract.ids import parse_epc
-from contract.wire.base import Reject
-from contract.wire.json_objects import JsonObjectCodec
+from contract.wire.base import MAX_REJECT_BYTES, Reject
+from contract.wire.json_objects import SEPARATORS, JsonObjectCodec
+from contract.wire.times import rfc3339_ms
 
-TAG_MODES: Final = frozenset({"SIMPLE", "CUSTOM", "INVENTORY", "PORTAL", "CONVEYOR"})
+TagMode = Literal["SIMPLE", "CUSTOM", "INVENTORY", "PORTAL", "CONVEYOR"]
+TAG_MODES: Final = frozenset(get_args(TagMode))
 FAST_ID: Final = "fastID"
 TID_DIGITS: Final = 24
 MAX_DETAIL: Final = 256
@@ -37,7 +39,7 @@ Word = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{4}$(?!\n)")]
 Hex = Annotated[str, msgspec.Meta(max_length=1_024)]
 
 
-class TagEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class TagEvent(msgspec.Struct, frozen=True, gc=False):
     """One tag report.
 
     Attributes:
@@ -108,12 +110,43 @@ class _TagEnvelope(msgspec.Struct, frozen=True):
     timestamp: Text | None = None
 
 
+class _PlainTag(_Tag, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    idHex: Hex  # noqa: N815
+
+
+class _PlainEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tag report with fields that are known, all of them: what nearly every event is."""
+
+    type: TagMode
+    timestamp: Text | None = None
+    data: _PlainTag
+
+
+MAX_PLAIN: Final = 1_024
+
+_decode_plain: Final = msgspec.json.Decoder(_PlainEvent).decode
 _decode_tag: Final = msgspec.json.Decoder(_TagEnvelope).decode
 _decode_any: Final = msgspec.json.Decoder(_Envelope).decode
 
 
 class ZebraCodec(JsonObjectCodec[Event]):
     """Events of one reader, however they are joined and cut."""
+
+    def _quick(self) -> tuple[Event, int] | None:
+        """Know a tag report: the text to the second closing brace, when that is one in whole."""
+        buffer = self._buffer
+        start = buffer.find(b"{", 0, MAX_REJECT_BYTES)
+        if start < 0:
+            return None
+        inner_end = buffer.find(b"}", start, start + MAX_PLAIN) + 1
+        end = buffer.find(b"}", inner_end, start + MAX_PLAIN) + 1 if inner_end else 0
+        if not end or (start and buffer[:start].strip(SEPARATORS)):
+            return None
+        try:
+            event = _decode_plain(buffer[start:end])
+            return _tag_event(event.type, event.timestamp, event.data), end
+        except (msgspec.MsgspecError, UnicodeDecodeError, FrameError):
+            return None
 
     def _read(self, text: bytes) -> Event | Reject:
         try:
@@ -153,39 +186,26 @@ def _tag_event(mode: str, timestamp: str | None, tag: _Tag) -> TagEvent:
     except MessageError as error:
         raise FrameError("value", error.detail) from error
     return TagEvent(
-        epc=epc,
-        mode=mode,
-        event_num=tag.eventNum,
-        reads=1 if tag.reads is None else tag.reads,
-        antenna=tag.antenna,
-        rssi_dbm=tag.peakRssi,
-        phase_deg=tag.phase,
-        frequency_khz=None if tag.channel is None else round(tag.channel * 1_000),
-        pc=_upper(tag.PC),
-        crc=_upper(tag.CRC),
-        tid=_upper(tid),
-        mac=tag.MAC,
-        hostname=tag.hostName,
-        timestamp=timestamp,
-        at=_millis(timestamp),
+        epc,
+        mode,
+        tag.eventNum,
+        1 if tag.reads is None else tag.reads,
+        tag.antenna,
+        tag.peakRssi,
+        tag.phase,
+        None if tag.channel is None else round(tag.channel * 1_000),
+        _upper(tag.PC),
+        _upper(tag.CRC),
+        _upper(tid),
+        tag.MAC,
+        tag.hostName,
+        timestamp,
+        rfc3339_ms(timestamp),
     )
 
 
 def _upper(text: str | None) -> str | None:
     return None if text is None else text.upper()
-
-
-def _millis(timestamp: str | None) -> int | None:
-    """Return ms since 1970; None for text that is no time with an offset, because the tag counts all the same."""
-    if timestamp is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(timestamp)
-    except ValueError:
-        return None
-    if moment.tzinfo is None or moment < _EPOCH:
-        return None
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def encode_event(event: Event) -> bytes:

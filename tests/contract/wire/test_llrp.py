@@ -1,5 +1,7 @@
 """LLRP framing and tag reports, held against an independent library in both directions."""
 
+from itertools import zip_longest
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,13 +99,16 @@ def test_what_the_library_reads_in_damaged_reports_is_read_alike(report, choice)
         return
     wanted = [as_ours(tag) for tag in theirs.tag_report_datas]
     ours = parse_report(bytes(raw[10:]), CHANNELS)
-    for mine, other in zip(ours, wanted, strict=True):
-        if isinstance(mine, Reject):
+    for mine, other in zip_longest(ours, wanted):
+        if not isinstance(mine, Reject):
+            assert mine == other
+        elif mine.reason == "value":
             # Theirs takes EPCs that no Gen2 tag can have.
-            assert mine.reason == "value"
             assert len(other.epc) % 4 or not 4 <= len(other.epc) <= 124
         else:
-            assert mine == other
+            # A parameter of no known length: theirs guesses on, ours reads nothing more into this report.
+            assert mine.reason in ("syntax", "length")
+            break
 
 
 our_tags = st.builds(
