@@ -59,7 +59,10 @@ def parse_epc(text: str) -> Epc:
         MessageError: ``bad_epc`` when it is not hex of whole 16-bit words up to 496 bits
             (Gen2 air interface: the PC word counts at most 31 EPC words).
     """
-    for cleaned in (text.upper(), text.strip().replace(" ", "").replace("-", "").upper()):
-        if len(cleaned) % 4 == 0 and _HEX_DIGITS.fullmatch(cleaned):
-            return Epc(cleaned)
+    cleaned = text.upper()
+    if len(cleaned) % 4 == 0 and _HEX_DIGITS.fullmatch(cleaned):
+        return Epc(cleaned)
+    cleaned = cleaned.strip().replace(" ", "").replace("-", "")
+    if len(cleaned) % 4 == 0 and _HEX_DIGITS.fullmatch(cleaned):
+        return Epc(cleaned)
     raise MessageError("bad_epc", f"EPC {text!r} is not hex of whole 16-bit words (4 to 124 hex digits)")

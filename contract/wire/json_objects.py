@@ -178,7 +178,7 @@ class JsonObjectCodec(Codec[FrameT]):
     def _glance(self) -> tuple[int, int] | None:
         """Return start and end of a plain object, and note when all that waits is the beginning of one."""
         buffer = self._buffer
-        whole = _WHOLE.match(buffer)
+        whole = _WHOLE.match(buffer) if b"}" in buffer else None
         if whole is not None:
             start, end = whole.span(1)
             return (start, end) if start < MAX_REJECT_BYTES and end - start <= self.max_frame else None

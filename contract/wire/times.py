@@ -28,5 +28,7 @@ def rfc3339_ms(text: str | None) -> int | None:
         return None
     if moment.tzinfo is None:
         return None
-    at = ms_since_epoch(moment)
-    return at if at >= 0 else None
+    since = moment - _EPOCH
+    if since.days < 0:
+        return None
+    return since.days * _MS_PER_DAY + since.seconds * 1_000 + since.microseconds // 1_000

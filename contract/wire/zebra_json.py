@@ -135,15 +135,15 @@ class ZebraCodec(JsonObjectCodec[Event]):
     def _quick(self) -> tuple[Event, int] | None:
         """Know a tag report: the text to the second closing brace, when that is one in whole."""
         buffer = self._buffer
-        start = buffer.find(b"{", 0, MAX_REJECT_BYTES)
-        if start < 0:
+        inner_end = buffer.find(b"}") + 1
+        end = buffer.find(b"}", inner_end) + 1 if inner_end else 0
+        if not 0 < end <= MAX_PLAIN:
             return None
-        inner_end = buffer.find(b"}", start, start + MAX_PLAIN) + 1
-        end = buffer.find(b"}", inner_end, start + MAX_PLAIN) + 1 if inner_end else 0
-        if not end or (start and buffer[:start].strip(SEPARATORS)):
+        text = buffer[:end].lstrip(SEPARATORS)
+        if end - len(text) >= MAX_REJECT_BYTES:
             return None
         try:
-            event = _decode_plain(buffer[start:end])
+            event = _decode_plain(text)
             return _tag_event(event.type, event.timestamp, event.data), end
         except (msgspec.MsgspecError, UnicodeDecodeError, FrameError):
             return None
