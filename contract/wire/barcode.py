@@ -216,6 +216,11 @@ def parse_elements(text: str) -> list[tuple[str, str]]:
     return found
 
 
+_COMMON: Final = re.compile(rb"(\]E0([0-9]{13}))\r")
+_CHECK_OFFSET: Final = (7 + 3 * 6) * ord("0")
+"""What the characters of thirteen digits weigh beyond the digits."""
+
+
 class BarcodeCodec(LineCodec[Frame]):
     """Lines from a scanner."""
 
@@ -227,6 +232,27 @@ class BarcodeCodec(LineCodec[Frame]):
         super().__init__()
         self._returned = False
         self._lost = False
+
+    def _quick(self) -> tuple[Frame, int] | None:
+        """Know an EAN-13 or UPC with its identifier, ended by CR."""
+        match = _COMMON.match(self._buffer)
+        if match is None:
+            return None
+        text, digits = match.groups()
+        if (sum(digits[::2]) + 3 * sum(digits[1::2]) - _CHECK_OFFSET) % 10:
+            return None
+        read = text.decode()
+        gtin = "0" + read[3:]
+        return Scan(text=read, ending="\r", code=gtin, symbology="E0", gtin=gtin), match.end()
+
+    def next_frame(self) -> Frame | Reject | None:
+        """Return the next frame or reject, or NEED_DATA."""
+        if not self._overlong and not self._torn and (quick := self._quick()) is not None:
+            frame, size = quick
+            del self._buffer[:size]
+            self._returned = True
+            return frame
+        return super().next_frame()
 
     def close(self) -> Reject | None:
         """The line closed: account for what is left in the buffer, and start anew."""

@@ -42,9 +42,7 @@ _SHORT: Final = re.compile(r"([ +-][ 0-9.,]{7,8})([A-Za-z ]{2}) ([SUE])")
 _LONG: Final = re.compile(r"([ +-]{2}[ 0-9.,+-]{10})([A-Za-z ]{4})")
 _OVERLOAD: Final = re.compile(r" *=Overload= *")
 _COMMON: Final = re.compile(
-    rf"{mt_sics.COMMON}|( (?=[ 0-9.]{{7,8}}(?: g|kg) )( *{QUICK_NUMBER}) ?{QUICK_UNIT} ([SU]))\r\n".encode(
-        "ascii"
-    )
+    rf"( (?=[ 0-9.]{{7,8}}(?: g|kg) )( {{0,7}}+{QUICK_NUMBER}) ?{QUICK_UNIT} ([SU]))\r\n".encode("ascii")
 )
 _KCP_WORDS: Final = mt_sics.COMMANDS | mt_sics.FAULTS.keys()
 
@@ -115,20 +113,17 @@ class KernCodec(LineCodec[Frame]):
         self._cut_in = mid_line
 
     def _quick(self) -> tuple[Frame, int] | None:
-        """Know a weight of KCP and a short one of tws."""
-        match = _COMMON.match(self._buffer)
-        if match is None or self._cut_in:
+        """Know a short weight of tws and a weight of KCP."""
+        if self._cut_in:
             return None
-        kcp, kcp_status, column, kilo, short, short_column, short_kilo, short_status = match.groups()
-        if short:
-            column, kilo = short_column, short_kilo
+        match = _COMMON.match(self._buffer)
+        if match is None:
+            return mt_sics.quick(self._buffer)
+        text, column, kilo, status = match.groups()
         weight_g = float(column + b"e3" if kilo else column) + 0.0
         if not -MAX_GRAMS <= weight_g <= MAX_GRAMS:
             return None
-        if short:
-            return Weight(text=short.decode(), weight_g=weight_g, stable=short_status == b"S"), match.end()
-        stable = kcp_status == b"S"
-        return mt_sics.Weight(text=kcp.decode(), command="S", weight_g=weight_g, stable=stable), match.end()
+        return Weight(text=text.decode(), weight_g=weight_g, stable=status == b"S"), match.end()
 
     def _parse(self, text: str, ending: Ending) -> Frame:
         cut_in, self._cut_in = self._cut_in, False

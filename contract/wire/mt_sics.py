@@ -144,10 +144,20 @@ def _grams(values: list[str]) -> float:
     return read_grams(" ".join(values[:-1]), values[-1])
 
 
-COMMON: Final = rf"(S ([SD]) ( {{0,9}}+-?{QUICK_NUMBER}) {QUICK_UNIT})\r\n"
+_COMMON: Final = re.compile(rf"(S ([SD]) ( {{0,9}}+-?{QUICK_NUMBER}) {QUICK_UNIT})\r\n".encode("ascii"))
 """A weight as scales report it unasked, or asked by S, SI or SIR."""
 
-_COMMON: Final = re.compile(COMMON.encode("ascii"))
+
+def quick(buffer: bytearray, *, strict_width: bool = False) -> tuple[Weight, int] | None:
+    """Know a net weight at the head of a buffer, see :meth:`~contract.wire.base.Codec._quick`."""
+    match = _COMMON.match(buffer)
+    if match is None:
+        return None
+    text, status, column, kilo = match.groups()
+    weight_g = float(column + b"e3" if kilo else column) + 0.0
+    if not -MAX_GRAMS <= weight_g <= MAX_GRAMS or (strict_width and len(column) != COLUMN_WIDTH):
+        return None
+    return Weight(text=text.decode(), command="S", weight_g=weight_g, stable=status == b"S"), match.end()
 
 
 class MtSicsCodec(LineCodec[Frame]):
@@ -162,17 +172,7 @@ class MtSicsCodec(LineCodec[Frame]):
         self._strict_width = strict_width
 
     def _quick(self) -> tuple[Frame, int] | None:
-        """Know a net weight."""
-        match = _COMMON.match(self._buffer)
-        if match is None:
-            return None
-        text, status, column, kilo = match.groups()
-        weight_g = float(column + b"e3" if kilo else column) + 0.0
-        if not -MAX_GRAMS <= weight_g <= MAX_GRAMS:
-            return None
-        if self._strict_width and len(column) != COLUMN_WIDTH:
-            return None
-        return Weight(text=text.decode(), command="S", weight_g=weight_g, stable=status == b"S"), match.end()
+        return quick(self._buffer, strict_width=self._strict_width)
 
     def _parse(self, text: str, ending: Ending) -> Frame:
         return parse(text, ending, strict_width=self._strict_width)
