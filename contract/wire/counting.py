@@ -9,6 +9,7 @@ recognised by.
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -22,6 +23,8 @@ MAX_COUNT: Final = 2**53
 MAX_ITEMS: Final = 100
 """A push carries at most so many envelopes; the devices send one or a few."""
 
+MAX_KNOWN_NAME: Final = 64
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_MS: Final = 9_999_999_999_999
 _SECONDS_BELOW: Final = 10**11
@@ -30,7 +33,7 @@ _ZONE: Final = re.compile(r"UTC([+-])([0-9]{1,2}):([0-9]{2})")
 _NOT_SLUG: Final = re.compile(r"[^a-z0-9]+")
 
 
-class LineCount(msgspec.Struct, frozen=True, kw_only=True):
+class LineCount(msgspec.Struct, frozen=True, gc=False):
     """People who crossed a counting line.
 
     Attributes:
@@ -56,7 +59,7 @@ class LineCount(msgspec.Struct, frozen=True, kw_only=True):
     preference: int = 0
 
 
-class Word(msgspec.Struct, frozen=True):
+class Word(msgspec.Struct, frozen=True, gc=False):
     """Anything else that a counter says: it is alive.
 
     Attributes:
@@ -67,7 +70,7 @@ class Word(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-class Package(msgspec.Struct, frozen=True):
+class Package(msgspec.Struct, frozen=True, gc=False):
     """The number of the message in hand, where messages are numbered without gaps.
 
     Attributes:
@@ -111,8 +114,17 @@ def dump(value: Any) -> bytes:
 
 def line_id(name: str, fallback: str) -> str:
     """Return a device's name for a line as an id of ``[a-z0-9-]``; ``fallback`` when nothing is left."""
+    slug = _known_slug(name) if len(name) <= MAX_KNOWN_NAME else _slug(name)
+    return slug or fallback
+
+
+def _slug(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
-    return _NOT_SLUG.sub("-", plain).strip("-")[:64].strip("-") or fallback
+    return _NOT_SLUG.sub("-", plain).strip("-")[:64].strip("-")
+
+
+_known_slug: Final = lru_cache(maxsize=256)(_slug)
+"""A device names the same few lines over and over."""
 
 
 def millis(moment: str | float | None, zone: str | None = None) -> int | None:
@@ -131,9 +143,12 @@ def millis(moment: str | float | None, zone: str | None = None) -> int | None:
         at = moment * 1000 if abs(moment) < _SECONDS_BELOW else moment
         return int(at) if 0 <= at <= _MAX_MS else None
     try:
-        parsed = datetime.fromisoformat(moment.strip().replace("/", "-"))
+        parsed = datetime.fromisoformat(moment)
     except ValueError:
-        return None
+        try:
+            parsed = datetime.fromisoformat(moment.strip().replace("/", "-"))
+        except ValueError:
+            return None
     if parsed.tzinfo is None:
         offset = _ZONE.match(zone or "")
         if offset is None:
@@ -153,14 +168,19 @@ def time_text(at: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def whole(value: float | None, what: str) -> int | None:
+def whole(value: float | None, figure: str, line: str | int) -> int | None:
     """Return a count.
+
+    Args:
+        value: as the device told it.
+        figure: its name, and the line it belongs to, for the message.
+        line: likewise.
 
     Raises:
         FrameError: ``value`` when it is no whole number of people.
     """
-    if value is None:
-        return None
+    if value is None or (type(value) is int and 0 <= value <= MAX_COUNT):
+        return value
     if not 0 <= value <= MAX_COUNT or value != int(value):
-        raise FrameError("value", f"{what} is {value}, which is no number of people")
+        raise FrameError("value", f"{figure} of line {line} is {value}, which is no number of people")
     return int(value)

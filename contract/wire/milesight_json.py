@@ -24,7 +24,7 @@ import msgspec
 
 from contract.errors import FrameError
 from contract.wire.base import Reject
-from contract.wire.counting import Frame, LineCount, Word, load, millis, refuse, whole
+from contract.wire.counting import MAX_PAYLOAD, Frame, LineCount, Word, load, millis, refuse, whole
 
 TOTAL, TRIGGER, PERIODIC = 2, 1, 0
 STATUS_BLOCKS: Final = (
@@ -36,6 +36,8 @@ STATUS_BLOCKS: Final = (
     "alarm_data",
 )
 OCCUPANCY: Final = ("current_total", "max_counted", "Max_counted", "current_counted", "occupancy")
+
+_STATUS_KEYS: Final = frozenset((*STATUS_BLOCKS, *OCCUPANCY))
 
 
 class _Figures(msgspec.Struct, frozen=True):
@@ -71,6 +73,56 @@ class _Report(msgspec.Struct, frozen=True):
     line_periodic_data: tuple[_Line, ...] | None = None
 
 
+class _PlainFigures(_Figures, frozen=True, forbid_unknown_fields=True):
+    capacity_counted: Any = None
+
+
+class _PlainLine(_Line, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    total: _PlainFigures
+    line_name: Any = None
+    line_uuid: Any = None
+    group: Any = None
+
+
+class _PlainDevice(_Device, frozen=True, forbid_unknown_fields=True):
+    device_name: Any = None
+    cus_device_id: Any = None
+    cus_site_id: Any = None
+    firmware_version: Any = None
+    hardware_version: Any = None
+    ip_address: Any = None
+    running_time: Any = None
+    wlan_mac: Any = None
+
+
+class _PlainTime(_Time, frozen=True, forbid_unknown_fields=True):
+    dst_status: Any = None
+    enable_dst: Any = None
+
+
+class _PlainReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A report of counting lines with fields that are known, all of them: what nearly every payload is."""
+
+    device_info: _PlainDevice
+    time_info: _PlainTime = _PlainTime()
+    line_total_data: tuple[_PlainLine, ...] | None = None
+    line_trigger_data: tuple[_PlainLine, ...] | None = None
+    line_periodic_data: tuple[_PlainLine, ...] | None = None
+
+
+_decode_plain: Final = msgspec.json.Decoder(_PlainReport).decode
+
+
+def _quick(payload: bytes, *, trigger_totals: bool) -> list[Frame | Reject] | None:
+    """Return exactly what the careful way makes of a plain report, None for anything else."""
+    if len(payload) > MAX_PAYLOAD:
+        return None
+    try:
+        return [*_counts(_decode_plain(payload), trigger_totals=trigger_totals)] or None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FrameError):
+        return None
+
+
 def parse_payload(payload: bytes, *, trigger_totals: bool = True) -> list[Frame | Reject]:
     """Return what one payload says, in order.
 
@@ -78,6 +130,8 @@ def parse_payload(payload: bytes, *, trigger_totals: bool = True) -> list[Frame 
         payload: one JSON object.
         trigger_totals: line_trigger_data carries totals; else how many crossed at this moment.
     """
+    if (quick := _quick(payload, trigger_totals=trigger_totals)) is not None:
+        return quick
     try:
         value = load(payload)
         report = msgspec.convert(value, _Report)
@@ -89,48 +143,48 @@ def parse_payload(payload: bytes, *, trigger_totals: bool = True) -> list[Frame 
     return [*found] if found else [Word("alive", "no lines and no regions")]
 
 
-def _counts(report: _Report, *, trigger_totals: bool) -> list[Frame]:
+def _counts(report: _Report | _PlainReport, *, trigger_totals: bool) -> list[Frame]:
     if report.line_total_data:
-        return [
-            _count(report, line, number, TOTAL, totals=True)
-            for number, line in _numbered(report.line_total_data)
-        ]
-    if report.line_trigger_data:
-        return [
-            _count(report, line, number, TRIGGER, totals=trigger_totals)
-            for number, line in _numbered(report.line_trigger_data)
-        ]
+        lines, preference, totals = report.line_total_data, TOTAL, True
+    elif report.line_trigger_data:
+        lines, preference, totals = report.line_trigger_data, TRIGGER, trigger_totals
+    else:
+        lines, preference, totals = report.line_periodic_data or (), PERIODIC, False
     return [
-        _count(report, line, number, PERIODIC, totals=False)
-        for number, line in _numbered(report.line_periodic_data or ())
+        _count(report, line, at if line.line is None else line.line, preference, totals=totals)
+        for at, line in enumerate(lines, 1)
     ]
 
 
-def _numbered(lines: tuple[_Line, ...]) -> list[tuple[int, _Line]]:
-    return [(at if line.line is None else line.line, line) for at, line in enumerate(lines, 1)]
+def _report_id(device: _Device, since: float | str | None, until: float | str | None) -> str:
+    return f"{device.device_sn or device.device_mac or ''}/{since}/{until}"[:200]
 
 
-def _count(report: _Report, line: _Line, number: int, preference: int, *, totals: bool) -> LineCount:
+def _count(
+    report: _Report | _PlainReport, line: _Line, number: int, preference: int, *, totals: bool
+) -> LineCount:
     figures, times = line.total, report.time_info
     entered = figures.in_counted if figures.in_counted is not None else figures.entered
     left = figures.out_counted if figures.out_counted is not None else figures.left
     since, until = (None, times.time) if preference == TRIGGER else (times.start_time, times.end_time)
-    zone = times.time_zone or times.timezone
-    device = report.device_info.device_sn or report.device_info.device_mac or ""
+    to_ms = None if until is None else millis(until, times.time_zone or times.timezone)
+    is_interval = not totals and until is not None
     return LineCount(
         line=str(number),
-        entered=whole(entered, f"in of line {number}"),
-        left=whole(left, f"out of line {number}"),
+        entered=whole(entered, "in", number),
+        left=whole(left, "out", number),
         cumulative=totals,
         since=None if totals or since is None else str(since),
-        until=None if totals or until is None else str(until),
-        to_ms=millis(until, zone),
-        report=None if totals or until is None else f"{device}/{since}/{until}"[:200],
+        until=str(until) if is_interval else None,
+        to_ms=to_ms,
+        report=_report_id(report.device_info, since, until) if is_interval else None,
         preference=preference,
     )
 
 
 def _statuses(value: dict[str, Any]) -> list[Frame]:
+    if _STATUS_KEYS.isdisjoint(value):
+        return []
     found: list[Frame] = [Word(block) for block in STATUS_BLOCKS if value.get(block)]
     people = {key.lower(): value[key] for key in OCCUPANCY if key in value}
     if people:

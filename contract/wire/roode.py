@@ -28,12 +28,12 @@ MAX_TEXT: Final = 256
 def parse_message(topic: str, payload: bytes) -> list[Frame | Reject]:
     """Return what one message says; empty for a topic that is not one of the device's states."""
     try:
-        return [*_parse(topic.split("/"), payload)]
+        return _parse(topic.split("/"), payload)
     except FrameError as error:
         return [refuse(payload, error)]
 
 
-def _parse(levels: list[str], payload: bytes) -> list[Frame]:
+def _parse(levels: list[str], payload: bytes) -> list[Frame | Reject]:
     if levels[-1] == "status" and len(levels) > 1:
         text = _text(payload)
         if text not in (ONLINE, OFFLINE):
@@ -45,7 +45,8 @@ def _parse(levels: list[str], payload: bytes) -> list[Frame]:
     if component == "text_sensor" and entity.endswith("last_direction"):
         if text not in (ENTRY, EXIT):
             raise FrameError("value", f"a direction is Entry or Exit, not {text!r}")
-        return [LineCount(line="1", entered=int(text == ENTRY), left=int(text == EXIT), cumulative=False)]
+        entered = 1 if text == ENTRY else 0
+        return [LineCount("1", entered, 1 - entered, cumulative=False)]
     if component == "number" and entity.endswith("people_counter"):
         return [Word("occupancy", text)]
     if component == "binary_sensor" and entity.endswith("presence"):

@@ -19,6 +19,7 @@ from contract.errors import FrameError
 from contract.wire.base import Reject
 from contract.wire.counting import (
     MAX_ITEMS,
+    MAX_PAYLOAD,
     Frame,
     LineCount,
     Package,
@@ -36,6 +37,8 @@ ENTERED: Final = frozenset({"fw", "in"})
 LEFT: Final = frozenset({"bw", "out"})
 OCCUPANCY: Final = "balance"
 OTHER_KINDS: Final = ("status_data", "recording_data", "wifi_bt_data", "event_data")
+
+_OTHER_KINDS: Final = frozenset(OTHER_KINDS)
 
 
 class _Package(msgspec.Struct, frozen=True):
@@ -80,8 +83,58 @@ class _Live(msgspec.Struct, frozen=True):
     frames: tuple[_LiveFrame, ...] = ()
 
 
+class _PlainCount(_Count, frozen=True, forbid_unknown_fields=True):
+    id: Any = None
+
+
+class _PlainRecord(_Record, frozen=True, forbid_unknown_fields=True):
+    counts: tuple[_PlainCount, ...] = ()
+    samples: Any = None
+    samples_expected: Any = None
+
+
+class _PlainLogic(_Logic, frozen=True, forbid_unknown_fields=True):
+    records: tuple[_PlainRecord, ...] = ()
+
+
+class _PlainPackage(_Package, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class _PlainSensor(_Sensor, frozen=True, forbid_unknown_fields=True):
+    type: Any = None
+    time: Any = None
+
+
+class _PlainLogics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    package_info: _PlainPackage = _PlainPackage()
+    sensor_info: _PlainSensor = _PlainSensor()
+    logics: tuple[_PlainLogic, ...] = ()
+
+
+class _PlainPush(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One envelope of counts with fields that are known, all of them: what nearly every push is."""
+
+    logics_data: _PlainLogics
+
+
+_decode_plain: Final = msgspec.json.Decoder(_PlainPush).decode
+
+
+def _quick(payload: bytes) -> list[Frame] | None:
+    """Return exactly what the careful way makes of a plain push, None for anything else."""
+    if len(payload) > MAX_PAYLOAD:
+        return None
+    try:
+        return _logics(_decode_plain(payload).logics_data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FrameError):
+        return None
+
+
 def parse_payload(payload: bytes) -> list[Frame | Reject]:
     """Return what one push says, in order."""
+    if (quick := _quick(payload)) is not None:
+        return [*quick]
     try:
         value = load(payload)
     except FrameError as error:
@@ -111,7 +164,8 @@ def _envelope(envelope: Any) -> list[Frame]:
         found += _live(msgspec.convert(envelope["live_data"], _Live))
     if "connection_test" in envelope:
         found.append(Word("connection_test"))
-    found += [Word("other", kind) for kind in OTHER_KINDS if kind in envelope]
+    if not _OTHER_KINDS.isdisjoint(envelope):
+        found += [Word("other", kind) for kind in OTHER_KINDS if kind in envelope]
     if not found:
         raise FrameError("value", "an envelope has logics_data, live_data or connection_test")
     return found
@@ -122,45 +176,49 @@ def _check_version(package: _Package) -> None:
         raise FrameError("value", f"the push has version {package.version}; expected firmware {VERSION}")
 
 
-def _logics(data: _Logics) -> list[Frame]:
+def _logics(data: _Logics | _PlainLogics) -> list[Frame]:
     package = data.package_info
     _check_version(package)
     found: list[Frame] = []
     if package.id is not None:
         sender = f"{data.sensor_info.serial_number}/{package.agent_id}"
         found.append(Package(sender[:200], package.id))
-    counts = [
-        frame
-        for number, logic in enumerate(data.logics, 1)
-        for record in logic.records
-        for frame in _record(data, logic, record, f"logic-{logic.id or number}")
-    ]
-    return [*found, *counts] if counts else [*found, Word("alive", "no records")]
+    head = len(found)
+    for number, logic in enumerate(data.logics, 1):
+        fallback = f"logic-{logic.id or number}"
+        line = line_id(logic.name, fallback)
+        for record in logic.records:
+            found += _record(data.package_info, line, record, fallback)
+    if len(found) == head:
+        found.append(Word("alive", "no records"))
+    return found
 
 
-def _record(data: _Logics, logic: _Logic, record: _Record, fallback: str) -> list[Frame]:
-    line = line_id(logic.name, fallback)
-    figures: dict[bool, int] = {}
+def _record(package: _Package, line: str, record: _Record, fallback: str) -> list[Frame]:
+    entered = left = None
     found: list[Frame] = []
     for count in record.counts:
         name = count.name.lower()
-        if name in ENTERED or name in LEFT:
-            value = whole(count.value, f"count {count.name} of {line}")
-            if value is not None:
-                figures[name in ENTERED] = figures.get(name in ENTERED, 0) + value
+        if name in ENTERED:
+            value = whole(count.value, count.name, line)
+            entered = entered if value is None else (entered or 0) + value
+        elif name in LEFT:
+            value = whole(count.value, count.name, line)
+            left = left if value is None else (left or 0) + value
         else:
             what = "occupancy" if name == OCCUPANCY else "other"
             found.append(Word(what, f"{line}: {count.name} {count.value}"[:200]))
-    if figures:
+    if entered is not None or left is not None:
+        since, until = record.since, record.until
         interval = LineCount(
             line=line,
-            entered=figures.get(True),
-            left=figures.get(False),
+            entered=entered,
+            left=left,
             cumulative=False,
-            since=_text(record.since),
-            until=_text(record.until),
-            to_ms=millis(record.until),
-            report=_report(data.package_info, record, fallback),
+            since=None if since is None else str(since),
+            until=None if until is None else str(until),
+            to_ms=millis(until),
+            report=_report(package, record, fallback),
         )
         found.insert(0, interval)
     return found
@@ -171,10 +229,6 @@ def _report(package: _Package, record: _Record, logic: str) -> str | None:
     if record.since is not None and record.until is not None:
         return f"{logic}/{record.since}/{record.until}"[:200]
     return None if package.id is None else f"{logic}/{package.agent_id}/{package.id}"[:200]
-
-
-def _text(moment: str | float | None) -> str | None:
-    return None if moment is None else str(moment)
 
 
 def _live(data: _Live) -> list[Frame]:
