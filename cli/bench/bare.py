@@ -6,10 +6,11 @@ account of bytes, no types, no limits. What a codec costs beyond it is the price
 """
 
 import re
-from base64 import urlsafe_b64decode
+from base64 import b64decode, urlsafe_b64decode
 from binascii import crc_hqx
 from collections.abc import Callable
 from datetime import datetime
+from struct import Struct
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ Bare = Callable[[bytes], int]
 _JSON: Final = msgspec.json.Decoder()
 _WEIGHT: Final = re.compile(rb"S ([SD]) ([ \d.+-]{10}) (\w+)")
 _STANDARD: Final = re.compile(rb"(ST|US),([+-][\d.]+) *(\w+)")
+_TWS: Final = re.compile(rb"([ +-][ \d.]{7,8})(?: (g)|(kg)) ([SU])")
 _OHAUS: Final = re.compile(rb" *([\d.+-]+) (\w+) *(\?)?")
 _DECIMAL: Final = re.compile(rb"[^0-9+-]*([+-]?\d+(?:\.\d+)?)")
 _GRAMS: Final = {b"g": 1.0, b"kg": 1000.0}
@@ -173,6 +175,33 @@ def and_scale(stream: bytes) -> int:
     return _lines(stream, _STANDARD, 1, 2, 3)
 
 
+def kern(stream: bytes) -> int:
+    """Weight, unit, status."""
+    found = []
+    for line in stream.split(b"\r\n"):
+        if line:
+            match = _TWS.match(line)
+            if match is None:
+                raise BareError
+            factor = _GRAMS[match[2] or match[3]]
+            found.append((float(match[1]) * factor, match[4], line.decode("ascii")))
+    return len(found)
+
+
+def barcode(stream: bytes) -> int:
+    """Symbology, digits, their check digit."""
+    found = []
+    for line in stream.split(b"\r"):
+        if line:
+            digits = line[3:]
+            total = sum(digits[0:12:2]) + 3 * sum(digits[1:12:2]) - 24 * ord("0")
+            if -total % 10 != digits[12] - ord("0"):
+                raise BareError
+            text = line.decode("ascii")
+            found.append((text[1:3], "0" + text[3:], text))
+    return len(found)
+
+
 def ohaus(stream: bytes) -> int:
     """Weight, unit, stability."""
     return _lines(stream, _OHAUS, 3, 1, 2)
@@ -204,31 +233,40 @@ def impinj(stream: bytes) -> int:
 
 
 def zebra(stream: bytes) -> int:
-    """JSON, EPC, RSSI, time."""
+    """JSON, EPC, RSSI, number, reads, mode, time."""
 
     def read(event: Any) -> Any:
         tag = event["data"]
         moment = datetime.fromisoformat(event["timestamp"]).timestamp()
-        return tag["idHex"].upper(), tag["antenna"], tag["peakRssi"], tag["eventNum"], moment
+        head = event["type"], event["timestamp"], moment
+        return tag["idHex"].upper(), tag["antenna"], tag["peakRssi"], tag["eventNum"], tag["reads"], head
 
     return _objects(stream, read)
 
 
 def xovis(stream: bytes) -> int:
-    """JSON, every count of every record."""
+    """JSON, version and number of the package, interval and every count of every record."""
 
     def read(envelope: Any) -> Any:
         data = envelope["logics_data"]
-        return [
-            (
-                logic["name"],
-                record["from"],
-                record["to"],
-                {count["name"]: count["value"] for count in record["counts"]},
-            )
-            for logic in data["logics"]
-            for record in logic["records"]
-        ]
+        package = data["package_info"]
+        if not package["version"].startswith("5"):
+            raise BareError
+        return (
+            package["id"],
+            package["agent_id"],
+            [
+                (
+                    logic["name"],
+                    record["from"],
+                    record["to"],
+                    datetime.fromisoformat(record["to"]).timestamp(),
+                    {count["name"]: count["value"] for count in record["counts"]},
+                )
+                for logic in data["logics"]
+                for record in logic["records"]
+            ],
+        )
 
     return _objects(stream, read)
 
@@ -242,3 +280,66 @@ def milesight(stream: bytes) -> int:
         ]
 
     return _objects(stream, read)
+
+
+def openepaperlink(stream: bytes) -> int:
+    """JSON, every field of every label."""
+
+    def read(page: Any) -> Any:
+        return [tuple(tag.values()) for tag in page["tags"]], page.get("continu")
+
+    return _objects(stream, read)
+
+
+def milesight_lora(stream: bytes) -> int:
+    """JSON of a network server, device and frame counter, base64, channel, type and value of two totals."""
+
+    def read(message: Any) -> Any:
+        content, totals = b64decode(message["data"]), {}
+        for place in (0, 6):
+            if content[place + 1] != 0xD2:
+                raise BareError
+            totals[content[place]] = int.from_bytes(content[place + 2 : place + 6], "little")
+        return message["deviceInfo"]["devEui"], message["fCnt"], totals
+
+    return _objects(stream, read)
+
+
+def roode(stream: bytes) -> int:
+    """Levels of the topic, direction."""
+    found = []
+    for line in stream.split(b"\n"):
+        if line:
+            topic, _, payload = line.partition(b" ")
+            _, component, entity, _ = topic.decode("utf-8").split("/")
+            text = payload.decode("utf-8")
+            if component != "text_sensor" or not entity.endswith("last_direction"):
+                raise BareError
+            found.append((int(text == "Entry"), int(text == "Exit")))
+    return len(found)
+
+
+def llrp(stream: bytes) -> int:
+    """Header, one tag report, its EPC, antenna, RSSI, channel, time, count and PC."""
+    at, found = 0, []
+    while at < len(stream):
+        kind, size, number = _LLRP_HEAD.unpack_from(stream, at)
+        if kind & 0x3FF != 61 or stream[at + 10 : at + 12] != b"\x00\xf0":
+            raise BareError
+        place, end = at + 14, at + size
+        fields: dict[int, Any] = {}
+        while place < end:
+            mark = stream[place] & 0x7F
+            width = _LLRP_WIDTHS[mark]
+            content = stream[place + 1 : place + 1 + width]
+            fields[mark] = content.hex().upper() if mark == 13 else int.from_bytes(content, "big")
+            place += 1 + width
+        rssi = fields[6]
+        found.append((kind >> 10, number, fields, rssi - 256 if rssi > 127 else rssi, f"{fields[12]:04X}"))
+        at = end
+    return len(found)
+
+
+_LLRP_HEAD: Final = Struct(">HII")
+_LLRP_WIDTHS: Final = {1: 2, 2: 8, 6: 1, 7: 2, 8: 2, 12: 2, 13: 12}
+"""Antenna, first seen, RSSI, channel, times seen, PC, EPC of 96 bits."""

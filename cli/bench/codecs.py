@@ -9,6 +9,7 @@ payload.
 import json
 import statistics
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -20,19 +21,26 @@ from rich.table import Table
 
 from cli.bench import bare
 from cli.drivers.conformance import build
+from contract.gtin import gtin_check_digit
 from contract.wire import (
     and_scale,
+    barcode,
     chafon,
     hx711,
     impinj_json,
+    kern,
+    llrp,
     m6e,
     m6e_tags,
     m100,
     milesight_json,
+    milesight_lora,
     modbus_rtu,
     mt_sics,
     ohaus,
+    openepaperlink,
     r2000,
+    roode,
     terabee,
     xovis_json,
     zebra_json,
@@ -92,9 +100,9 @@ def _payloads(parse: Callable[[bytes], list[Any]]) -> Callable[[bytes], int]:
         found = 0
         for payload in stream.split(b"\n"):
             if payload:
-                frames = parse(payload)
-                if any(isinstance(frame, Reject) for frame in frames):
-                    raise bare.BareError(payload)
+                for frame in parse(payload):
+                    if isinstance(frame, Reject):
+                        raise bare.BareError(payload)
                 found += 1
         return found
 
@@ -154,11 +162,18 @@ def courses() -> dict[str, Course]:
             [and_scale.standard_line(weight) for weight in gram], _stream("and_scale"), bare.and_scale
         ),
         "ohaus": Course([ohaus.weight_line(weight) for weight in gram], _stream("ohaus"), bare.ohaus),
+        "kern": Course([kern.short_line(weight) for weight in gram], _stream("kern"), bare.kern),
         "hx711": Course(
             [hx711.weight_line(weight, label="Load_cell output val: ") for weight in gram],
             _stream("hx711"),
             bare.hx711,
         ),
+        "barcode": Course(
+            [barcode.scan_line(_ean(number), symbology="E0") for number in range(40)],
+            _stream("barcode"),
+            bare.barcode,
+        ),
+        "llrp": Course([_llrp(epc, number) for number, epc in enumerate(tags)], _reports, bare.llrp),
         "r700": Course([_r700(epc) for epc in tags], _payloads(impinj_json.parse_payload), bare.impinj),
         "zebra": Course(
             [_zebra(epc, number) for number, epc in enumerate(tags)],
@@ -173,7 +188,91 @@ def courses() -> dict[str, Course]:
             _payloads(milesight_json.parse_payload),
             bare.milesight,
         ),
+        "milesight-lora": Course(
+            [_uplink(number) for number in range(40)],
+            _payloads(milesight_lora.parse_payload),
+            bare.milesight_lora,
+        ),
+        "roode": Course([example + b"\n" for example in drivers()["roode"].examples], _messages, bare.roode),
+        "openepaperlink": Course([_page() + b"\n"], _payloads(_page_labels), bare.openepaperlink),
     }
+
+
+def _ean(number: int) -> str:
+    digits = f"211234{number:06d}"
+    return digits + gtin_check_digit(digits)
+
+
+def _llrp(epc: bytes, number: int) -> bytes:
+    tag = llrp.TagReport(
+        epc.hex().upper(),
+        antenna=1,
+        rssi_dbm=-57.0,
+        frequency_khz=866_900,
+        pc="3000",
+        first_seen_us=1_717_000_000_000_000 + number,
+    )
+    body = llrp.encode_report([tag], {866_900: 2})
+    return llrp.encode(llrp.Message(llrp.RO_ACCESS_REPORT, number, body))
+
+
+def _reports(stream: bytes) -> int:
+    codec, channels, found = llrp.LlrpCodec(), {2: 866_900}, 0
+    for at in range(0, len(stream), CHUNK):
+        codec.feed(stream[at : at + CHUNK])
+        while (item := codec.next_frame()) is not None:
+            if isinstance(item, Reject):
+                raise bare.BareError(item.detail)
+            found += len(llrp.parse_report(item.body, channels))
+    return found
+
+
+def _uplink(number: int) -> bytes:
+    content = b64encode(milesight_lora.encode_totals(number + 3, number)).decode("ascii")
+    message = {
+        "deviceInfo": {"devEui": "24e124126a148401"},
+        "fCnt": number,
+        "fPort": 85,
+        "data": content,
+    }
+    return msgspec.json.encode(message) + b"\n"
+
+
+def _messages(stream: bytes) -> int:
+    found = 0
+    for line in stream.split(b"\n"):
+        if line:
+            topic, _, payload = line.partition(b" ")
+            (count,) = roode.parse_message(topic.decode("utf-8"), payload)
+            if isinstance(count, Reject):
+                raise bare.BareError(count.detail)
+            found += 1
+    return found
+
+
+def _page() -> bytes:
+    return openepaperlink.encode_page(
+        [
+            openepaperlink.Label(
+                mac=f"00007E23907F{number:04X}",
+                digest="4eaf64af5f3dcc50" * 2,
+                pending=0,
+                content_mode=openepaperlink.DRAWING,
+                config="{}",
+                next_update=openepaperlink.NEVER,
+                update_count=45,
+                update_last=1_780_228_800,
+                battery_mv=3_062,
+                hw_type=0x33,
+            )
+            for number in range(20)
+        ]
+    )
+
+
+def _page_labels(payload: bytes) -> list[Any]:
+    page = openepaperlink.parse_page(payload)
+    return [page] if isinstance(page, Reject) else [*page.labels, *page.rejects]
 
 
 def _stream_of(codec: Callable[[], Codec[Any]]) -> Callable[[bytes], int]:
