@@ -219,7 +219,7 @@ def devices() -> Scenario:
                 sku=f"beads-{name}",
                 unit_weight_g=weight_g,
                 units=40,
-            )  # fmt: skip
+            )
         )
     counters: list[PeopleCounter] = []
     for number, kind in enumerate(DOORS):
