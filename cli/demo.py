@@ -28,7 +28,9 @@ def demo(
     port: Annotated[int, typer.Option(help="port of the API, 0 for a free one")] = 0,
     screen_port: Annotated[int, typer.Option(help="port of the screen, 0 for a free one")] = 0,
     screen: Annotated[bool, typer.Option("--screen/--no-screen", help="open the live screen too")] = True,
-    scenario: Annotated[str, typer.Option("--scenario", "-s", help="popup, default, busy or calm")] = "popup",
+    scenario: Annotated[
+        str, typer.Option("--scenario", "-s", help="a name that `shelfwise sim list` shows, or a TOML file")
+    ] = "popup",
     noise: Annotated[bool, typer.Option("--noise/--no-noise", help="noisy or exact sensing")] = True,
     seed: Annotated[int, typer.Option(help="everything random follows from it")] = SEED,
     busy_s: Annotated[float, typer.Option(help="with --check: length of the busy part in real time")] = 180.0,

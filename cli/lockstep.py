@@ -134,7 +134,8 @@ class Lockstep:
             _LlrpSession(self.pipeline, device, twin, self.now)
             for device, twin in self.devices.llrp_twins.items()
         ]
-        for device in self.devices.mqtt_twins:
+        self._publishing = {**self.devices.mqtt_twins, **self.devices.http_twins}
+        for device in self._publishing:
             self.pipeline.line_opened(device, self.now)
         self._deliver(self.conversation.online(self.now))
 
@@ -147,9 +148,9 @@ class Lockstep:
             modem.step(STEP_MS)
         for session in self._sessions:
             session.step(self.now)
-        for device, twin in self.devices.mqtt_twins.items():
-            for _, payload in twin.publish(self.now):
-                self.pipeline.receive(device, payload, self.now)
+        for device, twin in self._publishing.items():
+            for topic, payload in twin.publish(self.now):
+                self.pipeline.receive(device, payload, self.now, topic)
         if sales := self.devices.world.sales(self.now):
             self.hub.sell(self.store, [_sale(sale) for sale in sales])
         if self._turn % SENSE_EVERY == 0:

@@ -29,6 +29,7 @@ def api_picture(client: HubClient, store: str) -> Picture:
         entered=footfall["entered"],
         left=footfall["left"],
         items={item["epc"]: item["zone"] if item["status"] == "present" else None for item in items},
+        lines={row["line"]: (row["entered"], row["left"]) for row in footfall["lines"]},
     )
 
 
@@ -43,4 +44,5 @@ def local_picture(hub: LocalHub, store: str) -> Picture:
         entered=footfall.entered,
         left=footfall.left,
         items={item.epc: item.zone if item.status == "present" else None for item in hub.items(store)},
+        lines={row.line: (row.entered, row.left) for row in footfall.lines},
     )

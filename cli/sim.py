@@ -14,7 +14,7 @@ import typer
 from cli.record import record
 from cli.till import Till
 from contract.errors import ConfigError
-from firmware_sim.bench import Broker, SimulatedStore, Stops, run_realtime, write_store_files
+from firmware_sim.bench import Broker, Listener, SimulatedStore, Stops, run_realtime, write_store_files
 from firmware_sim.world.floor import Sale
 from firmware_sim.world.scenario import Scenario, parse_scenario
 from firmware_sim.world.scenarios import BUILT_IN, built_in
@@ -23,7 +23,9 @@ LAST_SALES_S = 5.0
 
 sim_app = typer.Typer(help="Simulated devices on real lines.", no_args_is_help=True)
 
-ScenarioName = Annotated[str, typer.Option("--scenario", "-s", help="default, busy, calm, or a TOML file")]
+ScenarioName = Annotated[
+    str, typer.Option("--scenario", "-s", help="a name that `shelfwise sim list` shows, or a TOML file")
+]
 Folder = Annotated[
     Path, typer.Option("--dir", "-d", help="folder for the simulated lines and the store's files")
 ]
@@ -49,12 +51,19 @@ def run(
     scenario: ScenarioName = "default",
     folder: Folder = Path("sim"),
     broker_host: Annotated[
-        str, typer.Option(help="broker that publishing readers use", envvar="SHELFWISE_BROKER_HOST")
+        str, typer.Option(help="broker that publishing devices use", envvar="SHELFWISE_BROKER_HOST")
     ] = "127.0.0.1",
     broker_port: Annotated[int, typer.Option(help="its MQTT port", envvar="SHELFWISE_BROKER_PORT")] = 1883,
     broker_user: Annotated[
         str, typer.Option(help="user name there; its password comes from SHELFWISE_BROKER_PASSWORD")
     ] = "",
+    listener_host: Annotated[
+        str,
+        typer.Option(
+            help="the edge's HTTP listener, for pushing devices; its token comes from SHELFWISE_DEVICE_TOKEN"
+        ),
+    ] = "127.0.0.1",
+    listener_port: Annotated[int, typer.Option(help="its port")] = 8090,
     hub_url: Annotated[
         str, typer.Option(help="post sales to this hub, for example http://127.0.0.1:8000")
     ] = "",
@@ -103,6 +112,7 @@ def run(
                 store,
                 folder=folder,
                 broker=broker,
+                listener=Listener(listener_host, listener_port, os.environ.get("SHELFWISE_DEVICE_TOKEN")),
                 on_sales=_nowhere if till is None else till.ring_up,
                 on_goods_in=None if till is None else till.hand_in,
                 stops=stops,

@@ -8,12 +8,16 @@ import time
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from cli.broker import ENVIRONMENT, find_nats_server, free_port, write_config
 from cli.children import Child, Family, shelfwise
 from cli.history import write_history
+from cli.sim import load_scenario
 from dashboard.client import HubClient
-from firmware_sim.world.files import devices_toml, store_files
-from firmware_sim.world.scenarios import built_in
+from firmware_sim.world.families import READERS
+from firmware_sim.world.files import devices_toml, scenario_toml, store_files
+from firmware_sim.world.scenario import Scenario
 
 AGENT: Final = "pi-1"
 START_S: Final = 30.0
@@ -24,17 +28,20 @@ class LocalStore:
 
     Args:
         folder: where everything goes; made when missing.
-        scenario: name of a scenario or path of a scenario file.
+        scenario: name of a scenario, path of a scenario file, or the scenario itself.
         hub_port: port of the API, 0 for a free one.
         dashboard_port: port of the screen, 0 for a free one.
     """
 
-    def __init__(self, folder: Path, scenario: str, *, hub_port: int = 0, dashboard_port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, scenario: str | Scenario, *, hub_port: int = 0, dashboard_port: int = 0
+    ) -> None:
         self.folder = folder
-        self.scenario_name = scenario
-        self.scenario = built_in(scenario)
+        self.scenario_name = scenario if isinstance(scenario, str) else ""
+        chosen = load_scenario(scenario) if isinstance(scenario, str) else scenario
+        self.scenario = _with_free_ports(chosen)
         self.store = self.scenario.store
-        self.nats_port, self.mqtt_port = free_port(), free_port()
+        self.nats_port, self.mqtt_port, self.push_port = free_port(), free_port(), free_port()
         self.hub_port = hub_port or free_port()
         self.url = f"http://127.0.0.1:{self.hub_port}"
         self.dashboard_port = dashboard_port or free_port()
@@ -50,6 +57,7 @@ class LocalStore:
         lines.mkdir(exist_ok=True)
         for name, text in store_files(self.scenario, lines).items():
             (self.folder / name).write_text(text, encoding="utf-8")
+        (self.folder / "scenario.toml").write_text(scenario_toml(self.scenario), encoding="utf-8")
         write_config(self.folder / "broker", port=self.nats_port, mqtt_port=self.mqtt_port)
         (self.folder / "hub.toml").write_text(
             f"""[hub]
@@ -73,6 +81,9 @@ outbox = "outbox.db"
 [broker]
 host = "127.0.0.1"
 port = {self.mqtt_port}
+
+[http]
+port = {self.push_port}
 
 {devices_toml(self.scenario, lines)}""",
             encoding="utf-8",
@@ -108,8 +119,9 @@ port = {self.mqtt_port}
     def start_devices(self, *, noise: bool, seed: int, quiet_after_s: float | None = None) -> Child:
         """Start the simulated devices and shoppers."""
         command = shelfwise(
-            "sim", "run", "--scenario", self.scenario_name, "--dir", str(self.folder / "lines"),
-            "--broker-host", "127.0.0.1", "--broker-port", str(self.mqtt_port), "--hub-url", self.url,
+            "sim", "run", "--scenario", str(self.folder / "scenario.toml"), "--dir", str(self.folder / "lines"),
+            "--broker-host", "127.0.0.1", "--broker-port", str(self.mqtt_port),
+            "--listener-port", str(self.push_port), "--hub-url", self.url,
             "--noise" if noise else "--no-noise", "--seed", str(seed), "--truth", str(self.truth_file),
         )  # fmt: skip
         if quiet_after_s is not None:
@@ -138,3 +150,12 @@ port = {self.mqtt_port}
         self.family.wait_for("the hub", self.client.is_ready, START_S)
         self.start_devices(noise=noise, seed=seed, quiet_after_s=quiet_after_s)
         self.start_edge()
+
+
+def _with_free_ports(scenario: Scenario) -> Scenario:
+    """Return the scenario with its LLRP readers on free ports."""
+    readers = tuple(
+        msgspec.structs.replace(reader, port=free_port()) if READERS[reader.kind].line == "llrp" else reader
+        for reader in scenario.readers
+    )
+    return msgspec.structs.replace(scenario, readers=readers)

@@ -1,6 +1,7 @@
 """The hub's picture beside the ground truth, as rows that people and tests can read."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from rich.table import Table
@@ -20,7 +21,7 @@ class Row(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """One side: units per (SKU, zone), units sold per SKU, people in and out, zone per EPC.
+    """One side: units per (SKU, zone), units sold per SKU, people in and out (per line too), zone per EPC.
 
     SKU None stands for tags that are bound to no product.
     """
@@ -30,6 +31,7 @@ class Picture(NamedTuple):
     entered: int
     left: int
     items: Mapping[str, str | None]
+    lines: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
 
 def truth_picture(snapshot: Mapping[str, Any]) -> Picture:
@@ -40,6 +42,7 @@ def truth_picture(snapshot: Mapping[str, Any]) -> Picture:
         entered=snapshot["entered"],
         left=snapshot["left"],
         items=snapshot["items"],
+        lines={row["line"]: (row["entered"], row["left"]) for row in snapshot["lines"]},
     )
 
 
@@ -60,6 +63,11 @@ def compare(hub: Picture, truth: Picture) -> list[Row]:
         Row(f"sold {sku}", hub.sold.get(sku, 0), truth.sold.get(sku, 0))
         for sku in sorted(set(hub.sold) | set(truth.sold))
     ]
+    for line in sorted(set(hub.lines) | set(truth.lines)):
+        ours, theirs = hub.lines.get(line, (0, 0)), truth.lines.get(line, (0, 0))
+        rows += [
+            Row(f"people {way} by line {line}", ours[at], theirs[at]) for at, way in enumerate(("in", "out"))
+        ]
     return [*rows, Row("people in", hub.entered, truth.entered), Row("people out", hub.left, truth.left)]
 
 

@@ -2,9 +2,9 @@
 
 In lockstep the caller owns time: ``advance(now)`` runs the world up to ``now`` and tells every twin what
 it senses; the caller moves the bytes, for example through a null modem. In real time every serial twin
-sits behind its own pty, a publishing reader behind a broker, an LLRP reader behind a TCP port, and this
-file's loop owns the world. A twin
-belongs to its link's thread then, so feeding it takes the link's lock.
+sits behind its own pty, a publishing device behind a broker, a pushing one behind HTTP, an LLRP reader
+behind a TCP port, and this file's loop owns the world. A twin belongs to its link's thread then, so
+feeding it takes the link's lock.
 
 Sales leave by a callback: the simulator knows devices and people, not the hub.
 """
@@ -17,25 +17,20 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from contract.errors import LinkError
-from firmware_sim.devices.impinj_r700 import ImpinjR700Twin
-from firmware_sim.devices.llrp import LlrpTwin
-from firmware_sim.devices.m100 import M100Twin
-from firmware_sim.devices.mt_sics import MtSicsTwin
-from firmware_sim.devices.terabee import TerabeeTwin
-from firmware_sim.devices.zebra import ZebraTwin
 from firmware_sim.links.llrp import LlrpLink
 from firmware_sim.links.mqtt import MqttPublisher
 from firmware_sim.links.pty import PtyLink
-from firmware_sim.model import CounterTwin, LlrpReaderTwin, MqttReaderTwin, ReaderTwin, ScaleTwin, SerialTwin
+from firmware_sim.links.push import HttpPusher
+from firmware_sim.model import LlrpReaderTwin, PublishingCounterTwin, PublishingTwin, SerialTwin
 from firmware_sim.truth_log import TruthLog
-from firmware_sim.world.files import reader_topic, store_files
+from firmware_sim.twins import COUNTER_TWINS, READER_TWINS, SCALE_TWINS
+from firmware_sim.world.families import COUNTERS, READERS
+from firmware_sim.world.files import report_address, store_files
 from firmware_sim.world.floor import GoodsIn, Sale
-from firmware_sim.world.radio.noisy import CHANNELS_KHZ
-from firmware_sim.world.scenario import Reader, Scenario
+from firmware_sim.world.scenario import Scenario
 from firmware_sim.world.world import World
 
 ADVANCE_EVERY_MS: Final = 50
-CHINA: Final = 156
 Clock = Callable[[], int]
 OnSales = Callable[[list[Sale]], None]
 OnGoodsIn = Callable[[list[GoodsIn]], None]
@@ -51,28 +46,37 @@ class SimulatedStore:
     Attributes:
         world: the store and its truth.
         serial_twins: device id → twin on a serial line.
-        mqtt_twins: device id → twin that publishes by itself.
+        mqtt_twins: device id → twin that publishes to a broker.
+        http_twins: device id → twin that pushes over HTTP.
         llrp_twins: device id → twin on a TCP port of its own.
     """
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self.scenario = scenario
         self.world = World(scenario, seed)
-        self._readers: dict[str, ReaderTwin | MqttReaderTwin | LlrpReaderTwin] = {}
-        self._scales: dict[str, ScaleTwin] = {tray.device: MtSicsTwin() for tray in scenario.trays}
-        self._counters: dict[str, CounterTwin] = {
-            counter.device: TerabeeTwin() for counter in scenario.counters
+        self._readers = {
+            reader.device: READER_TWINS[reader.kind](
+                reader, report_address(scenario, reader.device, READERS[reader.kind])
+            )
+            for reader in scenario.readers
+        }
+        self._scales = {tray.device: SCALE_TWINS[tray.kind](tray) for tray in scenario.trays}
+        self._counters = {
+            counter.device: COUNTER_TWINS[counter.kind](
+                counter, report_address(scenario, counter.device, COUNTERS[counter.kind])
+            )
+            for counter in scenario.counters
         }
         self._locks: dict[str, AbstractContextManager[object]] = {}
-        for reader in scenario.readers:
-            self._readers[reader.device] = _reader_twin(scenario, reader)
         everything = {**self._readers, **self._scales, **self._counters}
+        pushing = {reader.device for reader in scenario.readers if READERS[reader.kind].line == "http"}
+        pushing |= {counter.device for counter in scenario.counters if COUNTERS[counter.kind].line == "http"}
+        publishing = {device: twin for device, twin in everything.items() if isinstance(twin, PublishingTwin)}
         self.serial_twins: dict[str, SerialTwin] = {
             device: twin for device, twin in everything.items() if isinstance(twin, SerialTwin)
         }
-        self.mqtt_twins: dict[str, MqttReaderTwin] = {
-            device: twin for device, twin in everything.items() if isinstance(twin, MqttReaderTwin)
-        }
+        self.mqtt_twins = {device: twin for device, twin in publishing.items() if device not in pushing}
+        self.http_twins = {device: twin for device, twin in publishing.items() if device in pushing}
         self.llrp_twins: dict[str, LlrpReaderTwin] = {
             device: twin for device, twin in everything.items() if isinstance(twin, LlrpReaderTwin)
         }
@@ -82,10 +86,11 @@ class SimulatedStore:
         self._locks[device] = lock
 
     def power_up(self, now: int) -> None:
-        """Open the store with every serial device freshly powered."""
-        for device, twin in self.serial_twins.items():
-            with self._lock(device):
-                twin.power_cycle(now)
+        """Open the store with every device on a line and every counter freshly powered."""
+        for device, twin in {**self.serial_twins, **self.mqtt_twins, **self.http_twins}.items():
+            if isinstance(twin, SerialTwin | PublishingCounterTwin):
+                with self._lock(device):
+                    twin.power_cycle(now)
         self.advance(now)
 
     def advance(self, now: int) -> None:
@@ -107,19 +112,6 @@ class SimulatedStore:
 
     def _lock(self, device: str) -> AbstractContextManager[object]:
         return self._locks.get(device) or nullcontext()
-
-
-def _reader_twin(scenario: Scenario, reader: Reader) -> ReaderTwin | MqttReaderTwin | LlrpReaderTwin:
-    topic = reader_topic(scenario, reader.device)
-    match reader.kind:
-        case "m100":
-            return M100Twin()
-        case "zebra":
-            return ZebraTwin(topic=topic, hostname=reader.device)
-        case "llrp":
-            return LlrpTwin(country=CHINA, standard=0, frequencies_khz=CHANNELS_KHZ)
-        case _:
-            return ImpinjR700Twin(topic=topic, hostname=reader.device)
 
 
 def write_store_files(scenario: Scenario, folder: Path, lines: Path | None = None) -> list[Path]:
@@ -146,12 +138,20 @@ def write_store_files(scenario: Scenario, folder: Path, lines: Path | None = Non
 
 
 class Broker(NamedTuple):
-    """The MQTT broker that readers publish to."""
+    """The MQTT broker that devices publish to."""
 
     host: str = "127.0.0.1"
     port: int = 1883
     username: str | None = None
     password: str | None = None
+
+
+class Listener(NamedTuple):
+    """The edge's listener that devices push to."""
+
+    host: str = "127.0.0.1"
+    port: int = 8090
+    token: str | None = None
 
 
 class Stops:
@@ -177,6 +177,7 @@ def run_realtime(
     *,
     folder: Path,
     broker: Broker,
+    listener: Listener | None = None,
     on_sales: OnSales,
     stops: Stops,
     on_goods_in: OnGoodsIn | None = None,
@@ -190,7 +191,8 @@ def run_realtime(
     Args:
         store: the store; its world must be new.
         folder: serial lines appear here as symbolic links named by device id.
-        broker: where publishing readers connect to; it may come and go.
+        broker: where publishing devices connect to; it may come and go.
+        listener: where pushing devices push to, likewise.
         on_sales: called on this thread with new sales; must return at once.
         on_goods_in: likewise with delivery notes.
         stops: ends the shoppers or the run.
@@ -204,7 +206,7 @@ def run_realtime(
     """
     log = None if truth_path is None else TruthLog(truth_path)
     start = clock()
-    with _links(store, folder, broker, clock):
+    with _links(store, folder, broker, listener or Listener(), clock):
         store.power_up(start)
         while not stops.everything.wait(ADVANCE_EVERY_MS / 1000):
             now = clock()
@@ -228,7 +230,9 @@ def _over(elapsed_ms: int, limit_s: float | None) -> bool:
 
 
 @contextmanager
-def _links(store: SimulatedStore, folder: Path, broker: Broker, clock: Clock) -> Iterator[None]:
+def _links(
+    store: SimulatedStore, folder: Path, broker: Broker, listener: Listener, clock: Clock
+) -> Iterator[None]:
     """Put every twin on its line, and take all lines down again."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -244,9 +248,15 @@ def _links(store: SimulatedStore, folder: Path, broker: Broker, clock: Clock) ->
             server = LlrpLink(controlled, port=ports[device], clock=clock)
             store.guard(device, server.lock)
             stack.enter_context(server)
-        for device, reader in store.mqtt_twins.items():
+        for device, pushing in store.http_twins.items():
+            pusher = HttpPusher(
+                pushing, host=listener.host, port=listener.port, token=listener.token, clock=clock
+            )
+            store.guard(device, pusher.lock)
+            stack.enter_context(pusher)
+        for device, publishing in store.mqtt_twins.items():
             publisher = MqttPublisher(
-                reader,
+                publishing,
                 host=broker.host,
                 port=broker.port,
                 client_id=f"{store.scenario.store}-{device}",

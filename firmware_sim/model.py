@@ -78,28 +78,28 @@ class CounterTwin(SerialTwin):
         """People crossed the line."""
 
 
-class MqttReaderTwin(ABC):
-    """An RFID reader that publishes by itself."""
+class PublishingTwin(ABC):
+    """A device that publishes over MQTT by itself, or pushes over HTTP where the topic is a path."""
+
+    @abstractmethod
+    def publish(self, now: int) -> list[tuple[str, bytes]]:
+        """Return the (topic, payload) pairs that are due."""
+
+
+class PublishingReaderTwin(PublishingTwin):
+    """An RFID reader that publishes."""
 
     @abstractmethod
     def see(self, sightings: Sequence[Sighting], now: int) -> None:
         """What the antennas singulated since the last call."""
 
-    @abstractmethod
-    def publish(self, now: int) -> list[tuple[str, bytes]]:
-        """Return the (topic, payload) pairs that are due."""
 
-
-class PublishingCounterTwin(ABC):
-    """A people counter that publishes over MQTT, or pushes over HTTP where the topic is a path."""
+class PublishingCounterTwin(PublishingTwin):
+    """A people counter that publishes."""
 
     @abstractmethod
     def cross(self, *, entered: int, left: int, now: int) -> None:
         """People crossed the line."""
-
-    @abstractmethod
-    def publish(self, now: int) -> list[tuple[str, bytes]]:
-        """Return the (topic, payload) pairs that are due."""
 
     @abstractmethod
     def power_cycle(self, now: int) -> None:

@@ -4,6 +4,9 @@ Each direction that is published is one crossing, with two exceptions: what the 
 transport drops that) and what ESPHome says again when it has connected. So a direction that follows the
 device's ``online`` within ``restated_ms`` counts nobody. The device's own people counter is an occupancy that
 users may set; it is a status.
+
+Between crossings it says nothing by itself. A sensor that tells something every minute, such as ``wifi_signal``
+of example configurations, keeps a quiet door from being taken for a silent device.
 """
 
 from typing import Annotated, Final

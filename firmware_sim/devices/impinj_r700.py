@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from contract.wire import impinj_json
-from firmware_sim.model import MqttReaderTwin, Sighting
+from firmware_sim.model import PublishingReaderTwin, Sighting
 
 QUEUE_EVENTS: Final = 1_000
 STATUS_EVERY_MS: Final = 10_000
@@ -19,7 +19,7 @@ BATCH_EVENTS: Final = 100
 STATUS_EVENT: Final = "inventoryStatus"
 
 
-class ImpinjR700Twin(MqttReaderTwin):
+class ImpinjR700Twin(PublishingReaderTwin):
     """One reader.
 
     Args:

@@ -1,7 +1,8 @@
 """Twins of counters that publish: Xovis, Milesight with a network port and on LoRaWAN, Roode.
 
 Each keeps its device's bad habits: a package that is delivered again, totals that vanish with the power,
-states that are told again after a reconnect. Xovis and Milesight report whole minutes by their own clock.
+states that are told again after a reconnect. Xovis and Milesight report by intervals, whole minutes of their
+own clock unless told otherwise.
 """
 
 from base64 import b64encode
@@ -13,6 +14,7 @@ from contract.wire import counting, milesight_lora, roode
 from firmware_sim.model import PublishingCounterTwin
 
 REPORT_EVERY_MS: Final = 60_000
+SIGNAL_EVERY_MS: Final = 60_000
 LIVE_EVERY_MS: Final = 10_000
 U32: Final = 2**32
 U16: Final = 2**16
@@ -26,11 +28,19 @@ class XovisTwin(PublishingCounterTwin):
         name: of its logic.
         repeat_every: each so many-th package is delivered twice, 0 for none.
         package: number of the first package.
+        report_every_ms: length of an interval.
     """
 
     def __init__(
-        self, *, path: str = "/xovis", name: str = "Main Entrance", repeat_every: int = 0, package: int = 1
+        self,
+        *,
+        path: str = "/xovis",
+        name: str = "Main Entrance",
+        repeat_every: int = 0,
+        package: int = 1,
+        report_every_ms: int = REPORT_EVERY_MS,
     ) -> None:
+        self._report_every_ms = report_every_ms
         self._path = path
         self._name = name
         self._repeat_every = repeat_every
@@ -41,7 +51,7 @@ class XovisTwin(PublishingCounterTwin):
     def power_cycle(self, now: int) -> None:
         """Lose the minute that runs; packages are numbered on, and the connection is tried."""
         self._counts = {"fw": 0, "bw": 0}
-        self._since = now - now % REPORT_EVERY_MS
+        self._since = now - now % self._report_every_ms
         self._next_live = now
         self._tested = False
 
@@ -64,7 +74,7 @@ class XovisTwin(PublishingCounterTwin):
             self._next_live = now + LIVE_EVERY_MS
             due.append({"live_data": {**self._head(self._live_package, 1001), "frames": [self._frame(now)]}})
             self._live_package += 1
-        if now - self._since >= REPORT_EVERY_MS:
+        if now - self._since >= self._report_every_ms:
             logics = self._logics()
             due.append(logics)
             if self._repeat_every and self._package % self._repeat_every == 0:
@@ -73,7 +83,7 @@ class XovisTwin(PublishingCounterTwin):
         return [(self._path, msgspec.json.encode(envelope)) for envelope in due]
 
     def _logics(self) -> dict[str, Any]:
-        since, until = self._since, self._since + REPORT_EVERY_MS
+        since, until = self._since, self._since + self._report_every_ms
         counts = [
             {"id": at, "name": name, "value": value}
             for at, (name, value) in enumerate(self._counts.items(), 1)
@@ -112,11 +122,19 @@ class MilesightTwin(PublishingCounterTwin):
         totals: line_total_data is switched on.
         entered: total at the start.
         left: likewise.
+        report_every_ms: length of an interval.
     """
 
     def __init__(
-        self, *, topic: str = "milesight/vs125", totals: bool = True, entered: int = 0, left: int = 0
+        self,
+        *,
+        topic: str = "milesight/vs125",
+        totals: bool = True,
+        entered: int = 0,
+        left: int = 0,
+        report_every_ms: int = REPORT_EVERY_MS,
     ) -> None:
+        self._report_every_ms = report_every_ms
         self._topic = topic
         self._with_totals = totals
         self._total = {"in": entered, "out": left}
@@ -127,7 +145,7 @@ class MilesightTwin(PublishingCounterTwin):
         """Lose totals and the minute that runs."""
         self._total = {"in": 0, "out": 0}
         self._interval = {"in": 0, "out": 0}
-        self._since = now - now % REPORT_EVERY_MS
+        self._since = now - now % self._report_every_ms
 
     def cross(self, *, entered: int, left: int, now: int) -> None:  # noqa: ARG002 - counted by the minute
         """Count people."""
@@ -137,9 +155,9 @@ class MilesightTwin(PublishingCounterTwin):
 
     def publish(self, now: int) -> list[tuple[str, bytes]]:
         """Return what is due, as (topic, payload)."""
-        if now - self._since < REPORT_EVERY_MS:
+        if now - self._since < self._report_every_ms:
             return []
-        until = now - now % REPORT_EVERY_MS
+        until = now - now % self._report_every_ms
         line = {"line": 1, "line_name": "Line1"}
         report: dict[str, Any] = {
             "device_info": {"device_sn": "6537F28545220003", "firmware_version": "V_125-LW.1.0.3-r2"},
@@ -163,6 +181,7 @@ class MilesightLoraTwin(PublishingCounterTwin):
         topic: where the network server publishes.
         totals: it sends totals, else intervals.
         repeat_every: each so many-th uplink is delivered twice, 0 for none.
+        report_every_ms: how often it sends.
     """
 
     def __init__(
@@ -171,7 +190,9 @@ class MilesightLoraTwin(PublishingCounterTwin):
         topic: str = "application/1/device/24e124126a148401/event/up",
         totals: bool = True,
         repeat_every: int = 0,
+        report_every_ms: int = REPORT_EVERY_MS,
     ) -> None:
+        self._report_every_ms = report_every_ms
         self._topic = topic
         self._with_totals = totals
         self._repeat_every = repeat_every
@@ -183,7 +204,7 @@ class MilesightLoraTwin(PublishingCounterTwin):
     def power_cycle(self, now: int) -> None:
         """Lose the totals; the network counts frames on."""
         self._total, self._interval = [0, 0], [0, 0]
-        self._next_report = now + REPORT_EVERY_MS
+        self._next_report = now + self._report_every_ms
 
     def cross(self, *, entered: int, left: int, now: int) -> None:  # noqa: ARG002 - counted by the minute
         """Count people."""
@@ -195,7 +216,7 @@ class MilesightLoraTwin(PublishingCounterTwin):
         """Return what is due, as (topic, payload)."""
         if now < self._next_report:
             return []
-        self._next_report = now + REPORT_EVERY_MS
+        self._next_report = now + self._report_every_ms
         self._frame_counter += 1
         if self._with_totals:
             content = milesight_lora.encode_totals(*(total % U32 for total in self._total))
@@ -216,6 +237,8 @@ class MilesightLoraTwin(PublishingCounterTwin):
 class RoodeTwin(PublishingCounterTwin):
     """A Roode: one direction per person, and its counter; after a reconnect it says both again.
 
+    Once a minute it tells the strength of its Wi-Fi, as example configurations do, so a quiet door is not silent.
+
     Args:
         prefix: ESPHome's topic prefix.
     """
@@ -225,6 +248,7 @@ class RoodeTwin(PublishingCounterTwin):
         self._inside = 0
         self._last = ""
         self._due: list[tuple[str, bytes]] = []
+        self._next_signal = 0
         self._reconnect()
 
     def power_cycle(self, now: int) -> None:  # noqa: ARG002 - it is online again at once
@@ -244,9 +268,12 @@ class RoodeTwin(PublishingCounterTwin):
                 self._inside += 1 if direction == roode.ENTRY else -1
                 self._tell_states()
 
-    def publish(self, now: int) -> list[tuple[str, bytes]]:  # noqa: ARG002 - told at once
+    def publish(self, now: int) -> list[tuple[str, bytes]]:
         """Return what is due, as (topic, payload)."""
         due, self._due = self._due, []
+        if now >= self._next_signal:
+            self._next_signal = now + SIGNAL_EVERY_MS
+            due.append((f"{self._prefix}/sensor/roode_rssi/state", b"-61"))
         return due
 
     def _reconnect(self) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from contract.wire import zebra_json
-from firmware_sim.model import MqttReaderTwin, Sighting
+from firmware_sim.model import PublishingReaderTwin, Sighting
 
 QUEUE_EVENTS: Final = 1_000
 HEARTBEAT_MS: Final = 10_000
@@ -36,7 +36,7 @@ class ZebraMischief(msgspec.Struct, frozen=True, kw_only=True):
     cut: float = 0.0
 
 
-class ZebraTwin(MqttReaderTwin):
+class ZebraTwin(PublishingReaderTwin):
     """One reader.
 
     Args:

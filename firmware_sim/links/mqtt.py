@@ -15,7 +15,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from contract.errors import LinkError
-from firmware_sim.model import MqttReaderTwin
+from firmware_sim.model import PublishingTwin
 
 _logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class MqttPublisher:
     """One twin on one broker connection.
 
     Args:
-        twin: the reader.
+        twin: the device.
         host: broker address.
         port: broker port.
         client_id: MQTT client id, unique on the broker.
@@ -48,7 +48,7 @@ class MqttPublisher:
 
     def __init__(
         self,
-        twin: MqttReaderTwin,
+        twin: PublishingTwin,
         *,
         host: str = "127.0.0.1",
         port: int = 1883,

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
+import msgspec
+
+from firmware_sim.world.families import COUNTERS, READERS, SCALES, Family
 from firmware_sim.world.scenario import Scenario, tagged_items
 
 PRODUCT_COLUMNS: Final = (
@@ -19,9 +22,9 @@ PRODUCT_COLUMNS: Final = (
 READER_REGION: Final = "cn900"
 
 
-def reader_topic(scenario: Scenario, device: str) -> str:
-    """Return the MQTT topic on which a reader that publishes by itself reports."""
-    return f"readers/{scenario.store}/{device}"
+def report_address(scenario: Scenario, device: str, family: Family) -> str:
+    """Return the MQTT topic or HTTP path under which a device that publishes by itself reports."""
+    return f"/devices/{device}" if family.line == "http" else f"readers/{scenario.store}/{device}"
 
 
 def store_files(scenario: Scenario, lines: PurePath) -> dict[str, str]:
@@ -74,45 +77,37 @@ def edge_devices(scenario: Scenario, lines: PurePath) -> list[dict[str, Any]]:
     """Return the ``devices`` of the edge's configuration."""
     devices: list[dict[str, Any]] = []
     for reader in scenario.readers:
-        device: dict[str, Any] = {"id": reader.device, "driver": reader.kind}
-        if reader.kind == "m100":
-            device |= {
-                "transport": "serial",
-                "port": str(lines / reader.device),
-                "settings": {"region": READER_REGION},
-            }
-        elif reader.kind == "llrp":
-            device |= {
-                "transport": "llrp",
-                "address": f"127.0.0.1:{reader.port}",
-                "settings": {"region": READER_REGION},
-            }
-        else:
-            device |= {"transport": "mqtt", "topic": reader_topic(scenario, reader.device)}
+        family = READERS[reader.kind]
+        device = _edge_device(scenario, reader.device, family, lines)
+        if family.line == "llrp":
+            device["address"] = f"127.0.0.1:{reader.port}"
+        settings: dict[str, Any] = {"region": READER_REGION} if family.needs_region else {}
+        if family.tells_antennas:
+            settings["antennas"] = list(reader.ports())
+        if settings:
+            device["settings"] = settings
         devices.append(device | {"antennas": dict(reader.antennas)})
     for tray in scenario.trays:
         plate = {"zone": tray.zone, "sku": tray.sku, "unit_weight_g": tray.unit_weight_g}
-        devices.append(
-            {
-                "id": tray.device,
-                "driver": "mt_sics",
-                "transport": "serial",
-                "port": str(lines / tray.device),
-                "tray": plate,
-            }
-        )
+        devices.append(_edge_device(scenario, tray.device, SCALES[tray.kind], lines) | {"tray": plate})
     for counter in scenario.counters:
-        port = str(lines / counter.device)
-        devices.append(
-            {
-                "id": counter.device,
-                "driver": "terabee",
-                "transport": "serial",
-                "port": port,
-                "line": counter.line,
-            }
-        )
+        device = _edge_device(scenario, counter.device, COUNTERS[counter.kind], lines)
+        devices.append(device | {"line": counter.line})
     return devices
+
+
+def _edge_device(scenario: Scenario, device: str, family: Family, lines: PurePath) -> dict[str, Any]:
+    """Return what every device has: who it is and how it is reached."""
+    keys: dict[str, Any] = {"id": device, "driver": family.driver, "transport": family.line, **family.config}
+    address = report_address(scenario, device, family)
+    match family.line:
+        case "serial":
+            keys["port"] = str(lines / device)
+        case "mqtt":
+            keys["topic"] = address + family.levels
+        case "http":
+            keys["path"] = address
+    return keys
 
 
 def devices_toml(scenario: Scenario, lines: PurePath) -> str:
@@ -120,18 +115,27 @@ def devices_toml(scenario: Scenario, lines: PurePath) -> str:
     return "\n".join(_table("[[devices]]", device) for device in edge_devices(scenario, lines))
 
 
+def scenario_toml(scenario: Scenario) -> str:
+    """Return a scenario as :func:`~firmware_sim.world.scenario.parse_scenario` reads it."""
+    return _table("", msgspec.to_builtins(scenario))
+
+
 def _table(header: str, values: Mapping[str, object]) -> str:
     return "\n".join([header, *(f"{key} = {_value(value)}" for key, value in values.items()), ""])
 
 
 def _value(value: object) -> str:
-    """Return a TOML value; a JSON text of printable characters is a TOML basic string too."""
+    """Return a TOML value; a JSON text of printable characters is a TOML basic string too.
+
+    TOML has no null: a key without a value is left out.
+    """
     if isinstance(value, Mapping):
-        return (
-            "{ "
-            + ", ".join(f"{json.dumps(str(key))} = {_value(inner)}" for key, inner in value.items())
-            + " }"
+        pairs = (
+            f"{json.dumps(str(key))} = {_value(inner)}" for key, inner in value.items() if inner is not None
         )
+        return "{ " + ", ".join(pairs) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_value, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from firmware_sim.world.chance import generator
 from firmware_sim.world.door import Door
 from firmware_sim.world.plate import Plate
 from firmware_sim.world.radio import RadioField, build_field
@@ -85,7 +86,8 @@ class Floor:
         self._products: dict[str, Product] = {product.sku: product for product in scenario.products}
         self._items = list(tagged_items(scenario))
         self._lying: dict[str, tuple[str, str, int]] = {}
-        self._line = next((counter.line for counter in scenario.counters), "door")
+        self._lines = sorted({counter.line for counter in scenario.counters}) or ["door"]
+        self._ways = generator(seed, "ways")
         self._sales_made = 0
         self.truth = Truth(self._items, ((tray.sku, tray.zone, tray.units) for tray in scenario.trays))
 
@@ -96,15 +98,21 @@ class Floor:
 
     def enter(self, shopper: int, now: int) -> None:
         """A shopper comes in."""
-        self.truth.record(Entered(at=now, line=self._line, shopper=shopper))
-        for door in self.doors.values():
-            door.cross(inwards=True, now=now)
+        line = self._cross(inwards=True, now=now)
+        self.truth.record(Entered(at=now, line=line, shopper=shopper))
 
     def leave(self, shopper: int, now: int) -> None:
         """A shopper goes out."""
-        self.truth.record(Left(at=now, line=self._line, shopper=shopper))
+        line = self._cross(inwards=False, now=now)
+        self.truth.record(Left(at=now, line=line, shopper=shopper))
+
+    def _cross(self, *, inwards: bool, now: int) -> str:
+        """A shopper takes one of the doors, each as likely as another; its counters see that."""
+        line = self._lines[int(self._ways.integers(len(self._lines)))]
         for door in self.doors.values():
-            door.cross(inwards=False, now=now)
+            if door.line == line:
+                door.cross(inwards=inwards, now=now)
+        return line
 
     def stand_before(self, zone: str, now: int, *, picking: bool = False) -> None:
         """A shopper stands before a zone."""

@@ -7,7 +7,7 @@ Lengths are metres, times seconds unless the name says otherwise.
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -16,6 +16,7 @@ from contract.errors import ConfigError
 from contract.ids import EpcHex, Slug
 from contract.settings import read_settings
 from firmware_sim.world.epcs import sgtin_96
+from firmware_sim.world.families import COUNTERS, READERS, SCALES, Family
 from firmware_sim.world.noise import CounterNoise, RadioNoise, ScaleNoise
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -64,6 +65,7 @@ class Reader(_Part, frozen=True, kw_only=True):
     """An RFID reader.
 
     Attributes:
+        kind: family, one of :data:`~firmware_sim.world.families.READERS`.
         antennas: port ("1" …) → zone.
         coupling: exceptions to the distance rule of :class:`~firmware_sim.world.noise.RadioNoise`.
         line_reads_per_s: what its line carries at most.
@@ -71,7 +73,7 @@ class Reader(_Part, frozen=True, kw_only=True):
     """
 
     device: Slug
-    kind: Literal["m100", "impinj_r700", "zebra", "llrp"]
+    kind: str
     antennas: dict[str, Slug]
     coupling: tuple[Coupling, ...] = ()
     line_reads_per_s: Annotated[float, msgspec.Meta(ge=20, le=1000)] = 200.0
@@ -83,9 +85,16 @@ class Reader(_Part, frozen=True, kw_only=True):
 
 
 class Tray(_Part, frozen=True, kw_only=True):
-    """A scale under one untagged SKU."""
+    """A scale under one untagged SKU.
+
+    Attributes:
+        kind: family, one of :data:`~firmware_sim.world.families.SCALES`.
+        unit: what the scale shows.
+    """
 
     device: Slug
+    kind: str = "mt_sics"
+    unit: str = "g"
     zone: Slug
     sku: Slug
     unit_weight_g: Annotated[float, msgspec.Meta(gt=0)]
@@ -93,10 +102,19 @@ class Tray(_Part, frozen=True, kw_only=True):
 
 
 class PeopleCounter(_Part, frozen=True, kw_only=True):
-    """A people counter over the door."""
+    """A people counter over a door.
+
+    Attributes:
+        kind: family, one of :data:`~firmware_sim.world.families.COUNTERS`.
+        line: name of the door; counters of the same line see the same people, others see others.
+        report_s: how often a counter that tells intervals or totals does so; a minute is the least that
+            real ones are set to, less saves time.
+    """
 
     device: Slug
+    kind: str = "terabee"
     line: Slug = "1"
+    report_s: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 60.0
 
 
 class Product(_Part, frozen=True, kw_only=True):
@@ -267,8 +285,10 @@ def check_scenario(scenario: Scenario) -> None:
     for reader in scenario.readers:
         if not reader.antennas or not all(port.isdecimal() and int(port) > 0 for port in reader.antennas):
             raise ConfigError(f"reader {reader.device!r} needs antennas numbered from 1")
-        if reader.kind == "m100" and set(reader.antennas) != {"1"}:
-            raise ConfigError(f"reader {reader.device!r} is an M100, which has antenna 1 only")
+        last = _family("reader", reader.device, reader.kind, READERS).antennas
+        if max(map(int, reader.antennas)) > last:
+            has = "antenna 1 only" if last == 1 else f"antennas 1 to {last}"
+            raise ConfigError(f"reader {reader.device!r} is of kind {reader.kind!r}, which has {has}")
         named += [(f"reader {reader.device!r}", zone) for zone in reader.antennas.values()]
         named += [(f"coupling of {reader.device!r}", coupling.zone) for coupling in reader.coupling]
     named += [("a delivery", one.zone) for one in scenario.happenings if isinstance(one, Delivery)]
@@ -283,8 +303,15 @@ def check_scenario(scenario: Scenario) -> None:
         if sku not in products:
             raise ConfigError(f"SKU {sku!r} is not one of the products {', '.join(sorted(products))}")
     for tray in scenario.trays:
+        units = _family("tray", tray.device, tray.kind, SCALES).units
+        if tray.unit not in units:
+            raise ConfigError(
+                f"tray {tray.device!r} is of kind {tray.kind!r}, which shows {' or '.join(units)}, not {tray.unit!r}"
+            )
         if products[tray.sku].tagged:
             raise ConfigError(f"tray {tray.device!r} carries {tray.sku!r}, which is a tagged product")
+    for counter in scenario.counters:
+        _family("counter", counter.device, counter.kind, COUNTERS)
     devices: list[str] = [reader.device for reader in scenario.readers]
     devices += [tray.device for tray in scenario.trays] + [counter.device for counter in scenario.counters]
     _refuse_repeats("LLRP port", (str(reader.port) for reader in scenario.readers if reader.kind == "llrp"))
@@ -296,6 +323,14 @@ def check_scenario(scenario: Scenario) -> None:
         "antenna zone", (zone for reader in scenario.readers for zone in reader.antennas.values())
     )
     _refuse_repeats("EPC", (epc for epc, _, _ in tagged_items(scenario)))
+
+
+def _family(what: str, device: str, kind: str, families: Mapping[str, Family]) -> Family:
+    if kind not in families:
+        raise ConfigError(
+            f"{what} {device!r} is of kind {kind!r}, which is not one of {', '.join(sorted(families))}"
+        )
+    return families[kind]
 
 
 def _refuse_repeats(kind: str, names: Iterable[str]) -> None:

@@ -1,7 +1,9 @@
 """The scenarios that come with the simulator: the pop-up store of 璃光 Liuguang, hand-made glass jewellery.
 
 ``default`` is an ordinary hour, ``calm`` the same with a steady sixty shoppers an hour, ``busy`` a crush
-in which three minutes bring well over sixty picks and ten sales. GTINs lie in GS1's prefix 952, which is
+in which three minutes bring well over sixty picks and ten sales. ``devices`` is a larger store in which every
+zone is read by another make of reader, trays lie on five makes of scales, and six makes of counters hang over
+six doors. GTINs lie in GS1's prefix 952, which is
 kept for demonstrations.
 """
 
@@ -147,11 +149,109 @@ def popup() -> Scenario:
     )
 
 
+SHELVES: Final = (
+    ("m100", 1),
+    ("m6e", 2),
+    ("r2000", 2),
+    ("chafon18", 1),
+    ("chafon288", 2),
+    ("impinj_r700", 2),
+    ("impinj_webhook", 1),
+    ("zebra", 1),
+    ("llrp", 2),
+)
+"""Family and number of shelves of each reader."""
+
+TRAYS: Final = (
+    ("mt_sics", "g", 8.4),
+    ("and_scale", "g", 12.6),
+    ("ohaus", "kg", 21.0),
+    ("kern", "g", 9.5),
+    ("hx711", "g", 30.0),
+)
+"""Family, unit shown and unit weight of each scale."""
+
+DOORS: Final = ("terabee", "modbus_counter", "xovis", "milesight", "milesight_lora", "roode")
+BASELINES_S: Final = 75.0
+"""Nobody comes before each counter has told a first total, from which the edge counts on."""
+
+
+def devices() -> Scenario:
+    """Return a store with one of every device family."""
+    base = default()
+    zones: list[Zone] = []
+    readers: list[Reader] = []
+    items: list[Placement] = []
+    serial = 1001
+    for row, (kind, shelves) in enumerate(SHELVES):
+        name = kind.replace("_", "-")
+        own = [f"{name}-{number}" for number in range(1, shelves + 1)]
+        for column, zone in enumerate(own):
+            zones.append(Zone(id=zone, name=zone, x=1.0 + 4.0 * column, y=3.0 * row, w=1.4, h=0.5))
+            for sku, *_ in SERIES:
+                items.append(Placement(sku=sku, zone=zone, units=1, first_serial=serial))
+                serial += 1
+        antennas = {str(number): zone for number, zone in enumerate(own, 1)}
+        readers.append(Reader(device=f"reader-{name}", kind=kind, antennas=antennas))
+    items.append(Placement(zone="m6e-1", epcs=(opaque_epc("staff badge"),)))
+    products = [product for product in base.products if product.tagged]
+    trays: list[Tray] = []
+    for number, (kind, unit, weight_g) in enumerate(TRAYS):
+        name = kind.replace("_", "-")
+        zones.append(Zone(id=f"tray-{name}", name=f"Tray {kind}", x=11.0, y=2.0 * number, w=0.5, h=0.5))
+        products.append(
+            Product(
+                sku=f"beads-{name}",
+                name=f"Beads on {kind}",
+                gtin=gtin_14(COMPANY, f"{301 + number:05}"),
+                price=18.0,
+                case_pack=20,
+                tagged=False,
+                unit_weight_g=weight_g,
+            )
+        )
+        trays.append(
+            Tray(
+                device=f"scale-{name}",
+                kind=kind,
+                unit=unit,
+                zone=f"tray-{name}",
+                sku=f"beads-{name}",
+                unit_weight_g=weight_g,
+                units=40,
+            )
+        )
+    counters: list[PeopleCounter] = []
+    for number, kind in enumerate(DOORS):
+        name = kind.replace("_", "-")
+        zones.append(Zone(id=f"door-{name}", name=f"Door {kind}", kind="door", x=14.0, y=3.0 * number, w=0.6, h=1.2))  # fmt: skip
+        counters.append(PeopleCounter(device=f"counter-{name}", kind=kind, line=f"door-{name}"))
+    return msgspec.structs.replace(
+        base,
+        name="One of every device",
+        name_zh="各式设备",
+        zones=(*zones, *(zone for zone in ZONES if zone.kind in ("mirror", "till", "backroom"))),
+        products=tuple(products),
+        items=tuple(items),
+        readers=tuple(readers),
+        trays=tuple(trays),
+        counters=tuple(counters),
+        behaviour=Behaviour(
+            shoppers_per_h=240.0,
+            first_after_s=BASELINES_S,
+            actions_per_visit=3.0,
+            browse_s=(4.0, 25.0),
+            tray_share=0.3,
+        ),
+    )
+
+
 BUILT_IN: Final = {
     "popup": "day 10 of the pop-up: live shoppers, a delivery after a minute, a surge after two and a half",
     "default": "an ordinary hour at the pop-up store",
     "busy": "three minutes with over sixty picks and ten sales",
     "calm": "an hour with about sixty shoppers",
+    "devices": "one of every device family: nine makes of readers, five of scales, six of counters",
 }
 
 
@@ -170,4 +270,6 @@ def built_in(name: str) -> Scenario:
             return popup()
         case "calm":
             return calm(default())
+        case "devices":
+            return devices()
     raise ConfigError(f"scenario {name!r} is neither one of {', '.join(BUILT_IN)} nor a file")

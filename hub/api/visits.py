@@ -24,6 +24,14 @@ class FootfallHourOut(BaseModel):
     left: int
 
 
+class FootfallLineOut(BaseModel):
+    """One counting line, for example a door."""
+
+    line: str
+    entered: int
+    left: int
+
+
 class FootfallOut(BaseModel):
     """People of one business day; ``conversion`` is transactions per person who came in."""
 
@@ -33,6 +41,7 @@ class FootfallOut(BaseModel):
                 "store": "popup-1", "date": "2026-05-01", "from_ms": 1_777_579_200_000, "until_ms": 1_777_665_600_000,
                 "entered": 61, "left": 58, "occupancy": 3, "peak_occupancy": 9, "transactions": 12, "conversion": 0.197,
                 "hours": [{"hour": "2026-05-01T10:00+08:00", "entered": 9, "left": 7}],
+                "lines": [{"line": "door", "entered": 61, "left": 58}],
             }
         }
     )  # fmt: skip
@@ -48,6 +57,7 @@ class FootfallOut(BaseModel):
     transactions: int
     conversion: float | None
     hours: list[FootfallHourOut]
+    lines: list[FootfallLineOut]
 
 
 class TryOnsOut(BaseModel):

@@ -26,6 +26,14 @@ class FootfallHour(msgspec.Struct, frozen=True, kw_only=True):
     left: int
 
 
+class FootfallLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One counting line, for example a door."""
+
+    line: str
+    entered: int
+    left: int
+
+
 class Footfall(msgspec.Struct, frozen=True, kw_only=True):
     """People of one business day.
 
@@ -43,6 +51,7 @@ class Footfall(msgspec.Struct, frozen=True, kw_only=True):
     transactions: int
     conversion: float | None
     hours: list[FootfallHour]
+    lines: list[FootfallLine]
 
 
 class TryOns(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,9 +104,12 @@ def footfall(connection: Connection, store: str, day: date | None, now: int) -> 
     """Return people in and out of a business day. Raises NotFoundError."""
     found, chosen, span = day_of(connection, store, day, now)
     steps: dict[int, tuple[int, int]] = {}
+    lines: dict[str, tuple[int, int]] = {}
     for row in reads.buckets(connection, "footfall", store, *span):
         entered, left = steps.get(row.bucket_ms, (0, 0))
         steps[row.bucket_ms] = (entered + row.entered, left + row.left_)
+        entered, left = lines.get(row.line, (0, 0))
+        lines[row.line] = (entered + row.entered, left + row.left_)
     hours: dict[str, tuple[int, int]] = {}
     for at, (entered, left) in sorted(steps.items()):
         name = local_hour(found, at)
@@ -119,6 +131,10 @@ def footfall(connection: Connection, store: str, day: date | None, now: int) -> 
         conversion=fold.conversion(transactions, total),
         hours=[
             FootfallHour(hour=name, entered=entered, left=left) for name, (entered, left) in hours.items()
+        ],
+        lines=[
+            FootfallLine(line=name, entered=entered, left=left)
+            for name, (entered, left) in sorted(lines.items())
         ],
     )
 

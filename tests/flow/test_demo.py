@@ -18,6 +18,7 @@ PICTURE = Picture(
     entered=9,
     left=7,
     items={f"EPC{number:03}": "shelf-a" for number in range(200)},
+    lines={"door": (9, 7)},
 )
 
 
@@ -108,6 +109,7 @@ def test_the_check_finds_hub_and_truth_in_agreement(tmp_path):
         ({"sold": {"tee": 2, "beads": 1}}, ["sold beads"]),
         ({"entered": 8}, ["people in"]),
         ({"left": 8}, ["people out"]),
+        ({"lines": {"door": (9, 6), "yard": (0, 1)}}, ["people out by line door", "people out by line yard"]),
     ],
 )
 def test_a_falsified_truth_is_found_in_every_figure(change, differs):
@@ -148,6 +150,9 @@ def test_the_truth_is_read_without_its_zeros():
         "skus": [{"sku": "tee", "sold": 0}, {"sku": None, "sold": 4}, {"sku": "cap", "sold": 1}],
         "entered": 3,
         "left": 2,
+        "lines": [{"line": "door", "entered": 3, "left": 2}],
         "items": {"EPC": None},
     }
-    assert truth_picture(snapshot) == Picture({("tee", "b"): 2}, {"cap": 1}, 3, 2, {"EPC": None})
+    assert truth_picture(snapshot) == Picture(
+        {("tee", "b"): 2}, {"cap": 1}, 3, 2, {"EPC": None}, {"door": (3, 2)}
+    )

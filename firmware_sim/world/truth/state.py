@@ -42,6 +42,14 @@ class SkuTruth(msgspec.Struct, frozen=True):
     sold: int
 
 
+class LineTruth(msgspec.Struct, frozen=True):
+    """People who crossed one line."""
+
+    line: str
+    entered: int
+    left: int
+
+
 class TruthSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The true state at one time.
 
@@ -53,6 +61,7 @@ class TruthSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     entered: int
     left: int
+    lines: list[LineTruth]
     occupancy: int
     picks: int
     tray_takes: int
@@ -77,6 +86,7 @@ class Truth:
         self.delivered: Counter[str | None] = Counter()
         self.entered = 0
         self.left = 0
+        self._crossed: Counter[tuple[str, bool]] = Counter()
         self.picks = 0
         self.tray_takes = 0
         self.sales = 0
@@ -107,10 +117,12 @@ class Truth:
         """Append an event and fold it into the state."""
         self.events.append(event)
         match event:
-            case Entered():
+            case Entered(line=line):
                 self.entered += 1
-            case Left():
+                self._crossed[line, True] += 1
+            case Left(line=line):
                 self.left += 1
+                self._crossed[line, False] += 1
                 assert self.left <= self.entered, "more people left than entered"
             case Picked(epc=epc, sku=sku, zone=zone):
                 assert self._zones[epc] == zone, "an item was picked where it was not"
@@ -146,6 +158,10 @@ class Truth:
             at=at,
             entered=self.entered,
             left=self.left,
+            lines=[
+                LineTruth(line, self._crossed[line, True], self._crossed[line, False])
+                for line in sorted({line for line, _ in self._crossed})
+            ],
             occupancy=self.occupancy,
             picks=self.picks,
             tray_takes=self.tray_takes,
