@@ -20,7 +20,7 @@ from cli.store import LocalStore
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
 SHOTS = Path(__file__).parents[2] / "artifacts" / "screenshots"
-PAGES = ("", "floor", "stock", "orders")
+PAGES = ("", "floor", "stock", "orders", "setup")
 WIDTHS = {1280: 900, 390: 844}
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
