@@ -92,15 +92,16 @@ def _card(screen: Screen, snapshot: Snapshot, station: Station, tag: PresentedTa
         elif is_open(key):
             _choose(screen, snapshot, station, tag, key, names)
         else:
+            scanned = station.sku if station.sku in names and station.sku != tag.sku else None
             with st.container(horizontal=True, key=f"buttons_{key}"):
-                if station.sku in names and station.sku != tag.sku:
+                if scanned is not None:
                     st.button(
                         words("setup.bind_scanned"), key=f"scanned_{key}", type="primary", icon=":material/barcode:",
-                        on_click=_bind, args=(screen, snapshot, tag, key, station.sku),
+                        on_click=_bind, args=(screen, snapshot, tag, key, scanned),
                     )  # fmt: skip
                 st.button(
-                    words("setup.choose_product"), key=f"open_{key}", disabled=not names, icon=":material/sell:",
-                    on_click=open_card, args=(key,),
+                    words("setup.choose_product" if scanned is None else "setup.other_product"), key=f"open_{key}",
+                    disabled=not names, icon=":material/sell:", on_click=open_card, args=(key,),
                 )  # fmt: skip
 
 

@@ -83,7 +83,9 @@ def presented(epc, sku=None, name=None, name_zh=None, *, way=None, tid=None):
     }  # fmt: skip
 
 
-def station(tags=(), sku="ocean-heart", name="Ocean Heart", name_zh="海洋之心", *, code="6901234000016", still=True):
+def station(
+    tags=(), sku="ocean-heart", name="Ocean Heart", name_zh="海洋之心", *, code="6901234000016", still=True
+):
     now = time.time_ns() // 1_000_000
     return {
         "agent": "pi-1", "scanner": "scanner-1" if code else None, "code": code, "scanned_ms": now - 9_000 if code else None,
@@ -98,7 +100,18 @@ def logged(epc, sku, way="station", by="pi-1"):
     }  # fmt: skip
 
 
-def shelf_label(mac, sku, state, wanted=None, confirmed=None, *, name=None, confirmed_sku=None, currency="CNY", agent="pi-1"):
+def shelf_label(
+    mac,
+    sku,
+    state,
+    wanted=None,
+    confirmed=None,
+    *,
+    name=None,
+    confirmed_sku=None,
+    currency="CNY",
+    agent="pi-1",
+):
     now = time.time_ns() // 1_000_000
     return {
         "mac": mac, "sku": sku, "name": name, "name_zh": None, "agent": agent, "device": "labels-1", "language": "zh-CN" if sku else None,
@@ -183,7 +196,9 @@ class FakeHub:
             station(
                 [
                     presented("E28011606000020A6681F23F"),
-                    presented("E28011606000020A6681F240", "moon-shadow", "Moon Shadow", "月影", way="station"),
+                    presented(
+                        "E28011606000020A6681F240", "moon-shadow", "Moon Shadow", "月影", way="station"
+                    ),
                 ]
             )
         ]
