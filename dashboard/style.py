@@ -56,6 +56,8 @@ button, [data-testid="stPageLink-NavLink"], summary, input { min-height:44px; }
   .st-key-tabs [data-testid="stPageLink-NavLink"] { padding:0.3rem 0.1rem; flex-direction:column; gap:0.1rem; }
   .st-key-tabs [data-testid="stPageLink-NavLink"] p { font-size:0.86rem; }
   .st-key-tabs > div { flex:1 1 0 !important; min-width:0 !important; }
+  .st-key-tabs > div * { max-width:100%; }
+  .st-key-tabs > div [class*="stElementContainer"], .st-key-tabs [data-testid="stElementContainer"], .st-key-tabs [data-testid="stPageLink"] { width:100% !important; }
   [data-testid="stMetricValue"] { font-size:1.8rem; }
 }
 </style>

@@ -58,12 +58,14 @@ def draw_labels(screen: Screen, snapshot: Snapshot) -> None:
         )  # fmt: skip
         if len(labels) > SHOWN:
             st.caption(words("setup.more_labels", n=words.number(len(labels) - SHOWN)))
+    if not names:
+        return
     if is_open(KEY):
         with st.container(border=True, key=f"card_{KEY}", gap="small"):
             _form(screen, snapshot, part.value, names)
         return
     st.button(
-        words("setup.assign_label"), key=f"open_{KEY}", disabled=not names, icon=":material/price_change:",
+        words("setup.assign_label"), key=f"open_{KEY}", icon=":material/price_change:",
         on_click=open_card, args=(KEY,),
     )  # fmt: skip
 
@@ -72,20 +74,22 @@ def label_table(screen: Screen, snapshot: Snapshot, labels: Sequence[ShelfLabel]
     """Return the labels as a table of texts; null is unknown."""
     words = screen.words
     currency = snapshot.store.currency
+    told = [plain(one.detail) or None for one in labels]
+    details = {words("setup.note"): pa.array(told, pa.string())} if any(told) else {}
     return pa.table(
         {
             words("stock.product"): [
                 product_name(words, {**names, **({one.sku: (one.name, one.name_zh)} if one.sku else {})}, one.sku)
                 for one in labels
             ],
-            words("stock.status"): [_state(words, one) for one in labels],
             words("setup.wanted"): pa.array([_price(one.wanted_price) for one in labels], pa.string()),
             words("setup.confirmed"): pa.array(
                 [_shown(screen, one, currency, names) for one in labels], pa.string()
             ),
+            words("stock.status"): [_state(words, one) for one in labels],
             words("setup.confirmed_at"): [words.moment(one.confirmed_ms, screen.now_ms) for one in labels],
             words("setup.label"): [plain(one.mac) for one in labels],
-            words("setup.note"): pa.array([plain(one.detail) or None for one in labels], pa.string()),
+            **details,
         }
     )  # fmt: skip
 
