@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from cli.broker import answers
-from cli.store import LocalStore
+from cli.store import STRAY_CODE, LocalStore
 from dashboard.client import HubUnreachableError
 
 SEED = 7
@@ -59,11 +59,12 @@ def _open(store: LocalStore, *, noise: bool, seed: int, seconds: float | None, s
     console = Console()
     with store.family:
         started = time.monotonic()
-        if store.scenario_name == "popup":
+        popup = store.scenario_name == "popup"
+        if popup:
             console.print("writing nine simulated days of history …")
             store.write_history(seed=seed)
         console.print("starting broker, hub, simulated devices and edge agent …")
-        store.start(noise=noise, seed=seed)
+        store.start(noise=noise, seed=seed, stray_code=STRAY_CODE if popup else "")
         if screen:
             store.start_dashboard()
             store.family.wait_for("the screen", lambda: answers(store.dashboard_port), 60)
@@ -71,6 +72,10 @@ def _open(store: LocalStore, *, noise: bool, seed: int, seconds: float | None, s
         console.print(f"live after {time.monotonic() - started:.1f} s; files and logs in {store.folder}")
         if screen:
             console.print(f"screen   [bold]{store.dashboard_url}[/bold]")
+            if popup:
+                console.print(
+                    f"its page Set-up asks for the product of code {STRAY_CODE}, which the till has sold once"
+                )
         console.print(f"API      [bold]{store.url}/v1/stores/{store.store}/stock[/bold]")
         console.print(f"all of it {store.url}/docs    end with Ctrl-C")
         try:

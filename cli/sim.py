@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import msgspec
 import typer
 
 from cli.record import record
-from cli.till import Till
+from cli.till import Till, stray_sale
 from contract.errors import ConfigError
 from firmware_sim.bench import Broker, Listener, SimulatedStore, Stops, run_realtime, write_store_files
 from firmware_sim.world.floor import Sale
@@ -80,6 +81,12 @@ def run(
         float | None, typer.Option(min=0, help="nobody comes before this many seconds")
     ] = None,
     truth: Annotated[Path | None, typer.Option(help="write ground truth here every second")] = None,
+    stray_code: Annotated[
+        str,
+        typer.Option(
+            help="the till sells once under this code, which no product has; the truth has no such sale"
+        ),
+    ] = "",
 ) -> None:
     """Run a simulated store in real time until Ctrl-C, SIGTERM or --for.
 
@@ -108,6 +115,8 @@ def run(
         try:
             if till is not None:
                 till.start()
+                if stray_code:
+                    till.ring_up([stray_sale(chosen.store, stray_code, time.time_ns() // 1_000_000)])
             run_realtime(
                 store,
                 folder=folder,

@@ -21,6 +21,8 @@ from firmware_sim.world.scenario import Scenario
 
 AGENT: Final = "pi-1"
 START_S: Final = 30.0
+STRAY_CODE: Final = "6901234009996"
+"""A code that no product of the scenarios has, for the set-up page to ask about."""
 
 
 class LocalStore:
@@ -116,8 +118,10 @@ port = {self.push_port}
             Child("hub", shelfwise("hub", "run", "--config", str(self.folder / "hub.toml")), self._log("hub"))
         )
 
-    def start_devices(self, *, noise: bool, seed: int, quiet_after_s: float | None = None) -> Child:
-        """Start the simulated devices and shoppers."""
+    def start_devices(
+        self, *, noise: bool, seed: int, quiet_after_s: float | None = None, stray_code: str = ""
+    ) -> Child:
+        """Start the simulated devices and shoppers, and a till that sells once under a code no product has."""
         command = shelfwise(
             "sim", "run", "--scenario", str(self.folder / "scenario.toml"), "--dir", str(self.folder / "lines"),
             "--broker-host", "127.0.0.1", "--broker-port", str(self.mqtt_port),
@@ -126,6 +130,8 @@ port = {self.push_port}
         )  # fmt: skip
         if quiet_after_s is not None:
             command += ["--shoppers-for", str(quiet_after_s)]
+        if stray_code:
+            command += ["--stray-code", stray_code]
         return self.family.start(Child("devices", command, self._log("devices")))
 
     def start_edge(self) -> Child:
@@ -143,12 +149,14 @@ port = {self.push_port}
         command = shelfwise("dashboard", "run", "--hub-url", self.url, "--port", str(self.dashboard_port))
         return self.family.start(Child("dashboard", command, self._log("dashboard")))
 
-    def start(self, *, noise: bool, seed: int, quiet_after_s: float | None = None) -> None:
+    def start(
+        self, *, noise: bool, seed: int, quiet_after_s: float | None = None, stray_code: str = ""
+    ) -> None:
         """Start everything in order and wait until the hub is ready."""
         self.start_broker()
         self.start_hub()
         self.family.wait_for("the hub", self.client.is_ready, START_S)
-        self.start_devices(noise=noise, seed=seed, quiet_after_s=quiet_after_s)
+        self.start_devices(noise=noise, seed=seed, quiet_after_s=quiet_after_s, stray_code=stray_code)
         self.start_edge()
 
 

@@ -27,6 +27,8 @@ TIMEOUT_S: Final = 5.0
 CONFLICT: Final = 409
 Post = Callable[[str, bytes], int]
 
+STRAY_PRICE: Final = 88.0
+
 
 def sale_body(sale: Sale) -> bytes:
     """Return the request body of one sale; a till knows the SKU, not the tag."""
@@ -40,6 +42,19 @@ def sale_body(sale: Sale) -> bytes:
         "price": sale.price,
     }
     return msgspec.json.encode({"lines": [line]})
+
+
+def stray_sale(store: str, code: str, now: int) -> Sale:
+    """Return a sale under a code that no product of the catalogue has; no goods leave a shelf for it."""
+    return Sale(
+        sale_id=f"{store}-{now}-stray",
+        line=1,
+        store=store,
+        sku=code,
+        quantity=1,
+        price=STRAY_PRICE,
+        sold_at=now,
+    )
 
 
 def goods_body(goods: GoodsIn) -> bytes:

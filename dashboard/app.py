@@ -1,4 +1,4 @@
-"""The entry script: header with store and language, four tabs, and the chosen page.
+"""The entry script: header with store and language, five tabs, and the chosen page.
 
 Language, store and filters live in the address, so that a shared link or a reconnect shows the same.
 """
@@ -17,6 +17,7 @@ ICONS = {
     "floor": ":material/grid_view:",
     "stock": ":material/inventory_2:",
     "orders": ":material/local_shipping:",
+    "setup": ":material/tune:",
 }
 OWN_NAMES = {"zh-CN": "中文", "en": "English"}
 

@@ -1,5 +1,6 @@
 """The hub's API as seen by a screen: a few typed calls over HTTP, and one error for everything that can go wrong."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
@@ -16,11 +17,18 @@ class HubRefusedError(HubUnreachableError):
 
     Attributes:
         sentence: the hub's own words.
+        status: the answer's status.
     """
 
-    def __init__(self, text: str, sentence: str) -> None:
+    def __init__(self, text: str, sentence: str, status: int) -> None:
         super().__init__(text)
         self.sentence = sentence
+        self.status = status
+
+    @property
+    def is_conflict(self) -> bool:
+        """Return whether the hub holds something else and asks to be told twice."""
+        return self.status == httpx.codes.CONFLICT
 
 
 class HubClient:
@@ -57,6 +65,10 @@ class HubClient:
     def post(self, path: str, body: object, **query: str | int) -> Any:
         """Return the JSON answer of a POST. Raises HubUnreachableError like :meth:`get`."""
         return self._ask("POST", path, json=body, params=query)
+
+    def put(self, path: str, body: object) -> Any:
+        """Return the JSON answer of a PUT. Raises HubUnreachableError like :meth:`get`."""
+        return self._ask("PUT", path, json=body)
 
     def is_ready(self) -> bool:
         """Return whether the hub is ready to take and give facts."""
@@ -114,12 +126,65 @@ class HubClient:
         """
         return self.post(f"/v1/stores/{store}/orders/{quote(order_id, safe='')}/{action}", None, by=by)
 
+    def unmapped(self, store: str) -> Any:
+        """Return codes of the till that name no product."""
+        return self.get("/v1/pos/unmapped", store=store)
+
+    def to_fetch(self, store: str) -> Any:
+        """Return orders whose lines have to be fetched from the till's vendor."""
+        return self.get("/v1/pos/orders", store=store, state="to_fetch")
+
+    def enrolment(self, store: str) -> Any:
+        """Return enrolment stations and the tags on their antennas."""
+        return self.get(f"/v1/stores/{store}/enrolment")
+
+    def commissioning(self, store: str, *, limit: int) -> Any:
+        """Return the log of bindings, newest first."""
+        return self.get(f"/v1/stores/{store}/commissioning", limit=limit)
+
+    def duplicates(self, *, limit: int) -> Any:
+        """Return EPCs that are not one tag, by kind."""
+        return self.get("/v1/bindings/duplicates", limit=limit)
+
+    def streams(self, store: str) -> Any:
+        """Return the streams of the store's agents."""
+        return self.get(f"/v1/stores/{store}/streams")
+
+    def map_code(self, code: str, sku: str, *, by: str) -> Any:
+        """Say what a till's code means; saying it twice changes nothing.
+
+        Raises:
+            HubRefusedError: the code means another product, or the product is not known.
+            HubUnreachableError: no answer.
+        """
+        return self.post("/v1/pos/mappings", {"code": code, "sku": sku, "by": by})
+
+    def bind(self, store: str, tag: Mapping[str, str], sku: str, *, by: str, replace: bool) -> Any:
+        """Bind a tag, given by ``epc``, ``tid`` or both, to a product.
+
+        Raises:
+            HubRefusedError: a conflict when the tag stands for another product and ``replace`` is false.
+            HubUnreachableError: no answer.
+        """
+        return self.post("/v1/bindings", {**tag, "sku": sku, "store": store, "by": by, "replace": replace})
+
+    def assign_label(self, store: str, mac: str, assignment: Mapping[str, str]) -> Any:
+        """Say which product a label is for; ``assignment`` has sku, agent, device, language and by.
+
+        Raises:
+            HubRefusedError: the number is no label's, or the product is not known.
+            HubUnreachableError: no answer.
+        """
+        return self.put(f"/v1/stores/{store}/labels/{quote(mac, safe='')}", dict(assignment))
+
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         try:
             answer = self._http.request(method, path, **options)
             if answer.is_client_error:
                 raise HubRefusedError(
-                    f"{method} {path}: {answer.status_code} {answer.text[:200]}", _sentence(answer)
+                    f"{method} {path}: {answer.status_code} {answer.text[:200]}",
+                    _sentence(answer),
+                    answer.status_code,
                 )
             answer.raise_for_status()
             return answer.json()

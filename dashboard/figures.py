@@ -43,7 +43,7 @@ class Task:
     """Something a person should do; ``page`` is where. ``subject`` names it, ``units`` counts it."""
 
     kind: TaskKind
-    page: Literal["floor", "stock", "orders", ""]
+    page: Literal["floor", "stock", "orders", "setup", ""]
     subject: tuple[str | None, str | None, str]
     units: int = 0
     at_ms: int | None = None
@@ -163,7 +163,7 @@ def _kinds(snapshot: Snapshot) -> list[list[Task]]:
             if is_sold_out(one)
         ],
         [
-            Task("unmapped", "stock", (None, None, one.sku or ""), one.sold)
+            Task("unmapped", "setup", (None, None, one.sku or ""), one.sold)
             for one in snapshot.lines
             if one.sku is not None and not one.mapped and one.sold
         ],

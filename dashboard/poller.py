@@ -3,9 +3,10 @@
 Once a second it reads the stock of every store somebody watches. Only when the ledger position or a
 zone's state differs, or ten seconds have passed, it reads the rest. Viewers take the last snapshot under a lock and
 never wait for the hub: a slow hub makes the picture old, not the page slow, and every picture carries its
-age. Searches are watched the same way, for as long as somebody looks at them.
+age. Searches and the parts of the set-up page are watched the same way, for as long as somebody looks at them.
+A part the hub has no answer to grows old by itself and leaves the rest alone.
 
-Everything is bounded: watched stores and searches expire, items are read at most four pages at a time,
+Everything is bounded: watched stores, searches and parts expire, items are read at most four pages at a time,
 and the recent activity keeps fifteen minutes. :meth:`Poller.round` does one round on the caller's thread
 with the caller's clock, which is how the tests drive it.
 """
@@ -16,9 +17,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from dashboard.client import HubClient, HubUnreachableError
+from dashboard.client import HubClient, HubRefusedError, HubUnreachableError
+from dashboard.set_up import Part, Source
 from dashboard.snapshot import (
     Alert,
     Decision,
@@ -45,8 +47,14 @@ STORES_EVERY_MS: Final = 15_000
 WATCHED_FOR_MS: Final = 30_000
 MAX_WATCHED: Final = 32
 MAX_SEARCHES: Final = 32
+PART_WATCHED_FOR_MS: Final = 10_000
+MAX_PARTS: Final = 128
+SLACK_MS: Final = 100
+"""Rounds are not a second apart to the millisecond; what is due within this is due now."""
 ITEM_PAGES: Final = 4
 RECENT_MS: Final = 15 * 60_000
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,19 @@ class _Query:
     read_ms: int = -FULL_EVERY_MS
 
 
+@dataclass(slots=True)
+class _Watched:
+    """A part of the set-up page somebody looks at."""
+
+    source: Source[Any]
+    asked_ms: int
+    value: Any = None
+    version: int = 0
+    answered_ms: int | None = None
+    read_ms: int = -FULL_EVERY_MS
+    fault: str = ""
+
+
 class Poller:
     """Reads the hub for all viewers.
 
@@ -120,6 +141,7 @@ class Poller:
         self._fault = ""
         self._feeds: dict[str, _Feed] = {}
         self._queries: dict[tuple[str, str], _Query] = {}
+        self._parts: dict[tuple[str, str], _Watched] = {}
         self._hurry = threading.Event()
         self._ended = threading.Event()
         self._begun = 0
@@ -179,11 +201,27 @@ class Poller:
             query.asked_ms = now
             return query.found
 
+    def part(self, store: str, source: Source[T]) -> Part[T]:
+        """Return the last answer to a source's question about a store; asks on while somebody calls this."""
+        now = self._clock()
+        with self._lock:
+            watched = self._parts.get((store, source.name))
+            if watched is None:
+                while len(self._parts) >= MAX_PARTS:
+                    del self._parts[min(self._parts, key=lambda key: self._parts[key].asked_ms)]
+                watched = self._parts[store, source.name] = _Watched(source, now)
+                self._hurry.set()
+            watched.asked_ms = now
+            age_s = None if watched.answered_ms is None else max(0.0, (now - watched.answered_ms) / 1000)
+            return Part(watched.value, watched.version, age_s, watched.fault)
+
     def refresh(self, within_s: float) -> None:
         """Read everything anew, now, and wait for it at most so long."""
         with self._done:
             for feed in self._feeds.values():
                 feed.full_ms = -FULL_EVERY_MS
+            for watched in self._parts.values():
+                watched.read_ms = -watched.source.period_ms
             # A round under way may have read before the change: wait for the one after it.
             wanted = self._begun + 1
             self._hurry.set()
@@ -205,6 +243,8 @@ class Poller:
             feed = self._feeds.get(store.store)
             if feed is not None and now - feed.watched_ms <= WATCHED_FOR_MS:
                 self._follow(store, feed, now)
+                if not feed.fault:
+                    self._ask_parts(store.store, now)
         self._forget(now)
         with self._done:
             self._rounds += 1
@@ -300,10 +340,43 @@ class Poller:
             with self._lock:
                 query.found, query.position, query.read_ms = found, position, now
 
+    def _ask_parts(self, store: str, now: int) -> None:
+        with self._lock:
+            due = [
+                watched
+                for (name, _), watched in self._parts.items()
+                if name == store and now - watched.read_ms + SLACK_MS >= watched.source.period_ms
+            ]
+        for watched in sorted(due, key=lambda one: one.read_ms):
+            with self._lock:
+                # Before the question: a refresh that comes while it is asked must make it be asked again.
+                watched.read_ms = now
+            try:
+                value, fault, silent = watched.source.read(self.client, store), "", False
+            except HubRefusedError as error:
+                value, fault, silent = None, str(error), False
+            except HubUnreachableError as error:
+                value, fault, silent = None, str(error), True
+            with self._lock:
+                if bool(fault) != bool(watched.fault):
+                    _LOG.warning("store=%s part=%s %s", store, watched.source.name, fault or "answers again")
+                watched.fault = fault
+                if value is not None:
+                    watched.answered_ms = self._clock()
+                    if value != watched.value:
+                        watched.value, watched.version = value, watched.version + 1
+            if silent:
+                # A hub that is silent now is not asked for the rest: the stock of the next round comes first.
+                break
+
     def _forget(self, now: int) -> None:
         with self._lock:
             for key in [key for key, one in self._queries.items() if now - one.asked_ms > WATCHED_FOR_MS]:
                 del self._queries[key]
+            for name in [
+                name for name, one in self._parts.items() if now - one.asked_ms > PART_WATCHED_FOR_MS
+            ]:
+                del self._parts[name]
             if len(self._feeds) > MAX_WATCHED:
                 oldest = min(self._feeds, key=lambda name: self._feeds[name].watched_ms)
                 del self._feeds[oldest]

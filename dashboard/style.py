@@ -38,6 +38,8 @@ h3 { padding:0.4rem 0 0.2rem !important; font-size:1.12rem !important; letter-sp
 [data-testid="stFullScreenFrame"] { background:transparent; }
 [class*="st-key-task_"] , [class*="st-key-card_"] { background:var(--card); border-radius:14px; }
 [class*="st-key-task_"] [data-testid="stText"] { font-size:0.98rem; }
+[class*="st-key-head_"] { padding-top:0.6rem; }
+[class*="st-key-section_"] { padding-bottom:0.4rem; }
 [class*="st-key-headline_"] [data-testid="stText"] { font-size:1.4rem; font-weight:650; }
 [class*="st-key-plan_"] + div [data-testid="stText"], [class*="st-key-small_"] [data-testid="stText"] { font-size:0.88rem; color:var(--quiet); }
 button, [data-testid="stPageLink-NavLink"], summary, input { min-height:44px; }
@@ -51,8 +53,11 @@ button, [data-testid="stPageLink-NavLink"], summary, input { min-height:44px; }
   [data-testid="stMainBlockContainer"] { padding:0.7rem 0.9rem 3rem; }
   .st-key-brand_first [data-testid="stText"] { font-size:1.2rem; }
   .st-key-tabs { gap:0.3rem !important; }
-  .st-key-tabs [data-testid="stPageLink-NavLink"] { padding:0.4rem 0.35rem; }
+  .st-key-tabs [data-testid="stPageLink-NavLink"] { padding:0.3rem 0.1rem; flex-direction:column; gap:0.1rem; }
+  .st-key-tabs [data-testid="stPageLink-NavLink"] p { font-size:0.86rem; }
   .st-key-tabs > div { flex:1 1 0 !important; min-width:0 !important; }
+  .st-key-tabs > div * { max-width:100%; }
+  .st-key-tabs > div [class*="stElementContainer"], .st-key-tabs [data-testid="stElementContainer"], .st-key-tabs [data-testid="stPageLink"] { width:100% !important; }
   [data-testid="stMetricValue"] { font-size:1.8rem; }
 }
 </style>

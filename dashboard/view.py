@@ -169,21 +169,25 @@ def header_of(screen: Screen) -> tuple[str, ...]:
     return (*names, *(one.store for one in screen.view.stores))
 
 
-def age_class(age_s: float | None) -> str:
+def age_class(age_s: float | None, period_s: float = PERIOD_S) -> str:
     """Return fresh, late past three periods, old past ten, never without an answer."""
     if age_s is None:
         return "never"
-    if age_s > OLD_PERIODS * PERIOD_S:
+    if age_s > OLD_PERIODS * period_s:
         return "old"
-    return "late" if age_s > LATE_PERIODS * PERIOD_S else "fresh"
+    return "late" if age_s > LATE_PERIODS * period_s else "fresh"
+
+
+def age_badge(words: Words, age_s: float | None, period_s: float = PERIOD_S) -> None:
+    """Draw how old something is that is read once in a period."""
+    kind = age_class(age_s, period_s)
+    text = words(f"age.{kind}", span=words.span(age_s or 0))
+    st.badge(text, icon=AGE_ICONS[kind], color=AGE_COLOURS[kind])  # type: ignore[arg-type]
 
 
 def _age(screen: Screen) -> None:
-    age_s = screen.view.age_s
-    kind = age_class(age_s)
-    text = screen.words(f"age.{kind}", span=screen.words.span(age_s or 0))
     with st.container(key="age", horizontal=True, horizontal_alignment="right"):
-        st.badge(text, icon=AGE_ICONS[kind], color=AGE_COLOURS[kind])  # type: ignore[arg-type]
+        age_badge(screen.words, screen.view.age_s)
 
 
 def _nothing_yet(screen: Screen) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Take the pictures of the documentation from a running demo: docs/pictures/{now,floor,stock,orders}.png.
+"""Take the pictures of the documentation from a running demo: docs/pictures/{now,floor,stock,orders,setup}.png.
 
 Opens a simulated store with nine days of history and the screen, lets shoppers in for a while, and
 photographs every page at desk width and the first one at phone width. Needs chromium and chromedriver
@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from cli.broker import free_port
 from cli.children import Child, shelfwise
-from cli.store import LocalStore
+from cli.store import STRAY_CODE, LocalStore
 from dashboard.client import HubUnreachableError
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "pictures"
@@ -29,6 +29,7 @@ SHOTS: Final = (
     ("floor", "floor", 1280, 900),
     ("stock", "stock", 1280, 900),
     ("orders", "orders", 1280, 900),
+    ("setup", "setup", 1280, 900),
     ("now-phone", "", 390, 844),
 )
 FLAGS: Final = (
@@ -71,7 +72,7 @@ def shoot(driver: Any, address: str, width: int, height: int, target: Path) -> N
     seen = "return (document.querySelector('[data-testid=stMain]')?.innerText || '').includes('updated')"
     wait_until(lambda: driver.execute_script(seen), 30, f"figures on {address}")
     drawn = """const charts = [...document.querySelectorAll('[data-testid=stPlotlyChart]')];
-        const wanted = location.pathname === '/stock' || location.pathname === '/orders' ? 0 : 1;
+        const wanted = ['/stock', '/orders', '/setup'].includes(location.pathname) ? 0 : 1;
         return charts.length >= wanted && charts.every(chart => chart.querySelector('.main-svg .shapelayer, .main-svg .cartesianlayer'))"""
     time.sleep(2.0)  # two live refreshes
     wait_until(lambda: driver.execute_script(drawn), 30, f"charts on {address}")
@@ -111,7 +112,7 @@ def main() -> None:
         store = LocalStore(folder / "store", "popup")
         store.write_history(seed=SEED)
         with store.family:
-            store.start(noise=True, seed=SEED)
+            store.start(noise=True, seed=SEED, stray_code=STRAY_CODE)
             port = free_port()
             command = shelfwise("dashboard", "run", "--hub-url", store.url, "--port", str(port))
             store.family.start(Child("screen", command, folder / "screen.log"))

@@ -7,9 +7,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import msgspec
 import pytest
 
-from cli.till import Till, post_json, sale_body
+from cli.store import STRAY_CODE
+from cli.till import Till, post_json, sale_body, stray_sale
 from contract.errors import ConfigError
 from firmware_sim.world.floor import Sale
+from firmware_sim.world.scenarios import BUILT_IN, built_in
 
 
 def sale(number, sku="ocean-heart"):
@@ -147,3 +149,12 @@ def test_an_answer_that_is_not_http_is_an_os_error():
 def test_nobody_at_the_address_is_an_os_error():
     with pytest.raises(OSError):
         post_json("http://127.0.0.1:9/v1/sales", b"{}")
+
+
+def test_the_stray_code_is_no_product_of_any_scenario():
+    (line,) = msgspec.json.decode(sale_body(stray_sale("popup-1", STRAY_CODE, 1_780_000_000_123)))["lines"]
+    assert line["sku"] == STRAY_CODE
+    assert line["sale_id"] == "popup-1-1780000000123-stray"
+    for name in BUILT_IN:
+        products = built_in(name).products
+        assert STRAY_CODE not in {text for one in products for text in (one.sku, one.gtin)}

@@ -68,6 +68,91 @@ def item(epc, sku, name, name_zh, place="shelf-a", status="present"):
     }  # fmt: skip
 
 
+def waiting_code(code, units=1, lines=1, first_ms=None):
+    now = time.time_ns() // 1_000_000
+    return {
+        "store": "popup-1", "code": code, "lines": lines, "units": units, "first_ms": first_ms or now - 600_000, "last_ms": now - 12_000,
+    }  # fmt: skip
+
+
+def presented(epc, sku=None, name=None, name_zh=None, *, way=None, tid=None):
+    now = time.time_ns() // 1_000_000
+    return {
+        "epc": epc, "tid": tid, "device": "reader-enrol", "presented_ms": now - 3_000, "sku": sku, "name": name, "name_zh": name_zh,
+        "way": way, "bound_ms": now - 86_400_000 if way else None,
+    }  # fmt: skip
+
+
+def station(
+    tags=(), sku="ocean-heart", name="Ocean Heart", name_zh="海洋之心", *, code="6901234000016", still=True
+):
+    now = time.time_ns() // 1_000_000
+    return {
+        "agent": "pi-1", "scanner": "scanner-1" if code else None, "code": code, "scanned_ms": now - 9_000 if code else None,
+        "open": still, "sku": sku, "name": name, "name_zh": name_zh, "tags": list(tags),
+    }  # fmt: skip
+
+
+def logged(epc, sku, way="station", by="pi-1"):
+    now = time.time_ns() // 1_000_000
+    return {
+        "position": 9, "store": "popup-1", "at_ms": now, "epc": epc, "tid": None, "sku": sku, "way": way, "by": by, "code": "",
+    }  # fmt: skip
+
+
+def shelf_label(
+    mac,
+    sku,
+    state,
+    wanted=None,
+    confirmed=None,
+    *,
+    name=None,
+    confirmed_sku=None,
+    currency="CNY",
+    agent="pi-1",
+):
+    now = time.time_ns() // 1_000_000
+    return {
+        "mac": mac, "sku": sku, "name": name, "name_zh": None, "agent": agent, "device": "labels-1", "language": "zh-CN" if sku else None,
+        "state": state, "wanted_price": wanted, "wanted_note": "×7", "sent_price": wanted, "sent_ms": now - 60_000 if wanted else None,
+        "command_state": "done" if wanted else None, "detail": "", "confirmed_sku": confirmed_sku or (sku if confirmed else None),
+        "confirmed_price": confirmed, "confirmed_currency": currency if confirmed else None,
+        "confirmed_ms": now - 50_000 if confirmed else None,
+    }  # fmt: skip
+
+
+EVERY_DUPLICATE = {
+    "bound_twice": [
+        {
+            "epc": "E28011606000020A6681F23F",
+            "found": [
+                {"position": 5, "store": "popup-1", "at_ms": 1_790_000_000_000, "tid": None, "sku": sku, "way": "api", "by": "li", "code": ""}
+                for sku in ("moon-shadow", "ocean-heart")
+            ],
+        }
+    ],
+    "two_chips": [
+        {
+            "epc": "300000000000000000000001",
+            "found": [
+                {"tid": tid, "store": "popup-1", "device": "reader-enrol", "at_ms": 1_790_000_000_000}
+                for tid in ("E2801160AAAA", "E2801160BBBB")
+            ],
+        }
+    ],
+    "two_places": [
+        {
+            "epc": "3036452148001940000003E9",
+            "found": [
+                {"store": "popup-1", "stream": "s1", "device": "reader-window", "zone": "window", "at_ms": 1_790_000_000_000},
+                {"store": "popup-2", "stream": "s2", "device": None, "zone": "shelf-a", "at_ms": 1_790_000_000_000},
+            ],
+        }
+    ],
+}  # fmt: skip
+
+
 class FakeHub:
     """The answers of a hub, to be changed at will; counts what it was asked and told."""
 
@@ -104,7 +189,27 @@ class FakeHub:
             device("reader-shelves", {"shelf-a": "seen", "shelf-b": "blind"}, state="degraded"),
             device("counter-door"),
         ]
-        self.alerts, self.labels = [], []
+        self.alerts = []
+        self.unmapped = [waiting_code("39072856", 4, 3), waiting_code("6975000000017")]
+        self.to_fetch = []
+        self.enrolment = [
+            station(
+                [
+                    presented("E28011606000020A6681F23F"),
+                    presented(
+                        "E28011606000020A6681F240", "moon-shadow", "Moon Shadow", "月影", way="station"
+                    ),
+                ]
+            )
+        ]
+        self.commissioning = [
+            logged("E28011606000020A6681F240", "moon-shadow"),
+            logged("E28011606000020A6681F241", None, "api", "li"),
+        ]
+        self.duplicates = copy.deepcopy(EVERY_DUPLICATE)
+        self.labels = []
+        self.streams = [{"agent": "pi-1", "stream": "s1"}]
+        self.missing = ()
         self.orders = [order("popup-1-9", "ocean-heart", 12)]
         self.decisions = [
             decision("ocean-heart", 12, "popup-1-9", "below_need", "case_pack"),
@@ -114,6 +219,7 @@ class FakeHub:
         self.delay_s = 0.0
         self.asked = []
         self.told = []
+        self.bodies = []
         self.refuse = False
         self._server = None
 
@@ -125,6 +231,8 @@ class FakeHub:
         self.store = {**self.store, "zones": []}
         self.zone_states, self.lines, self.heat, self.devices = {}, [], [], []
         self.alerts, self.orders, self.decisions, self.items = [], [], [], []
+        self.unmapped, self.enrolment, self.commissioning, self.labels, self.streams = [], [], [], [], []
+        self.duplicates = {kind: [] for kind in EVERY_DUPLICATE}
         self.footfall = {
             **self.footfall,
             "entered": 0,
@@ -148,8 +256,10 @@ class FakeHub:
                 self._answer(*hub.get(parts.path, parse_qs(parts.query)))
 
             def do_POST(self):
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                self._answer(*hub.post(urlsplit(self.path).path))
+                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self._answer(*hub.post(urlsplit(self.path).path, json.loads(raw or b"null")))
+
+            do_PUT = do_POST
 
             def _answer(self, status, body):
                 raw = json.dumps(body).encode()
@@ -176,6 +286,15 @@ class FakeHub:
     def get(self, path, query):
         if path == "/v1/stores":
             return 200, [self.store, *self.more_stores] if self.store else []
+        if path in self.missing:
+            return 404, {"error": {"code": "not_found", "message": f"{path} is not known"}}
+        if path == "/v1/pos/unmapped":
+            return 200, copy.deepcopy(self.unmapped)
+        if path == "/v1/pos/orders":
+            assert query["state"] == ["to_fetch"]
+            return 200, copy.deepcopy(self.to_fetch)
+        if path == "/v1/bindings/duplicates":
+            return 200, copy.deepcopy(self.duplicates)
         name = path.removeprefix("/v1/stores/popup-1/")
         if name == "stock":
             return 200, {
@@ -192,16 +311,29 @@ class FakeHub:
                 )
             ]
             return 200, {"total": len(found), "items": found[:50], "next_after": None}
-        if name in ("footfall", "heat", "devices", "alerts", "orders", "decisions", "labels"):
+        if name in (
+            "footfall", "heat", "devices", "alerts", "orders", "decisions", "labels", "enrolment", "commissioning", "streams",
+        ):  # fmt: skip
             return 200, copy.deepcopy(getattr(self, name))
         return 404, {"error": {"code": "not_found", "message": f"{path} is not known"}}
 
-    def post(self, path):
+    def post(self, path, body):
         self.told.append(path)
+        self.bodies.append(body)
         if self.refuse:
             return 409, {
                 "error": {"code": "conflict", "message": "order is cancelled and cannot become approved"}
             }
+        if path == "/v1/pos/mappings":
+            self.unmapped = [one for one in self.unmapped if one["code"] != body["code"]]
+            return 200, {"code": body["code"], "sku": body["sku"], "before": None, "changed": True}
+        if path == "/v1/bindings":
+            return self._bind(body)
+        if path.startswith("/v1/stores/popup-1/labels/"):
+            mac = path.rsplit("/", 1)[1]
+            self.labels = [one for one in self.labels if one["mac"] != mac]
+            self.labels.append(shelf_label(mac, body["sku"], "pending", "268.00"))
+            return 200, self.labels[-1]
         order_id, action = path.rsplit("/", 2)[1:]
         for one in self.orders:
             if one["order_id"] == order_id:
@@ -209,6 +341,20 @@ class FakeHub:
                 self.change()
                 return 200, one
         return 404, {"error": {"code": "not_found", "message": "no such order"}}
+
+    def _bind(self, body):
+        line = next(one for one in self.lines if one["sku"] == body["sku"])
+        for own in self.enrolment:
+            for tag in own["tags"]:
+                if tag["epc"] != body["epc"]:
+                    continue
+                if tag["sku"] not in (None, body["sku"]) and not body["replace"]:
+                    message = f"EPC {tag['epc']} stands for {tag['sku']!r} already"
+                    return 409, {"error": {"code": "conflict", "message": message}}
+                tag.update(sku=line["sku"], name=line["name"], name_zh=line["name_zh"], way="api", bound_ms=1)
+        self.commissioning.insert(0, logged(body["epc"], body["sku"], "api", body["by"]))
+        self.change()
+        return 200, {"bound": 1, "repeats": 0, "sku": body["sku"]}
 
 
 @pytest.fixture
@@ -225,6 +371,9 @@ def make():
     class Make:
         line, zone, device, decision, order, item = map(
             staticmethod, (line, zone, device, decision, order, item)
+        )
+        code, tag, station, logged, label = map(
+            staticmethod, (waiting_code, presented, station, logged, shelf_label)
         )
 
     return Make
@@ -271,6 +420,7 @@ def shown():
         said += [f"{one.label} {one.value} {one.delta}" for one in test.metric]
         said += [element.value.to_string() for element in test.dataframe]
         said += [str(element.label) for element in test.button]
+        said += [option for element in test.selectbox for option in element.options]
         return "\n".join(said)
 
     return texts

@@ -20,7 +20,7 @@ from cli.store import LocalStore
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
 SHOTS = Path(__file__).parents[2] / "artifacts" / "screenshots"
-PAGES = ("", "floor", "stock", "orders")
+PAGES = ("", "floor", "stock", "orders", "setup")
 WIDTHS = {1280: 900, 390: 844}
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -141,6 +141,30 @@ class Tab:
 
         wait_until(press, 10, f"a button {label!r}")
 
+    def pick(self, text):
+        """Open the only list on the page and choose what contains the text."""
+        self.open_list()
+        wait_until(lambda: self._click("[role=option]", text), 10, f"a choice {text!r}")
+
+    def open_list(self):
+        field = wait_until(
+            lambda: self.driver.find_elements("css selector", "[data-testid=stSelectbox] input"), 10, "a list"
+        )[0]
+        field.click()
+        wait_until(self.choices, 10, "an open list")
+
+    def choices(self):
+        return self.driver.execute_script(
+            "return [...document.querySelectorAll('[role=option]')].map(one => one.innerText)"
+        )
+
+    def _click(self, selector, text):
+        for one in self.driver.find_elements("css selector", selector):
+            if text in one.text:
+                one.click()
+                return True
+        return False
+
     def errors(self):
         """Errors of the console, but for the questions by which Streamlit finds its own root under /page."""
         return [
@@ -234,6 +258,59 @@ def test_approve_takes_two_taps_and_reaches_the_hub(tab, serve, fake_hub):
     assert tab.errors() == []
 
 
+def test_a_code_gets_its_product_in_two_taps_and_its_card_goes_at_once(tab, serve, fake_hub):
+    tab.size(390, 844)
+    tab.open(f"{serve(fake_hub.url)}/setup?lang=en", "39072856")
+    time.sleep(2.0)
+    tab.tap("Choose product")
+    tab.pick("Ocean Heart")
+    tab.shoot("setup-choosing-390-en")
+    tab.tap("It is this one")
+    began = time.monotonic()
+    wait_until(lambda: "39072856" not in tab.text(), 5, "the card gone")
+    assert time.monotonic() - began < SEEN_WITHIN_S
+    assert fake_hub.bodies == [{"code": "39072856", "sku": "ocean-heart", "by": "dashboard"}]
+    assert "The code has its product now" in tab.text()
+    assert tab.errors() == []
+
+
+def test_a_list_of_products_stays_open_over_live_refreshes(tab, serve, fake_hub):
+    tab.size(390, 844)
+    tab.open(f"{serve(fake_hub.url)}/setup?lang=en", "39072856")
+    tab.tap("Choose product")
+    tab.open_list()
+    field = tab.driver.switch_to.active_element
+    field.send_keys("moon")
+    for _ in range(4):
+        fake_hub.change()
+        time.sleep(1.0)
+        assert len(tab.choices()) == 1
+        assert "Moon Shadow" in tab.choices()[0]
+    assert field.get_attribute("value") == "moon"
+    assert tab.errors() == []
+
+
+def test_a_tag_laid_down_is_seen_within_two_seconds_and_a_conflict_asks_again(tab, serve, fake_hub, make):
+    fake_hub.enrolment = [make.station([])]
+    tab.size(390, 844)
+    tab.open(f"{serve(fake_hub.url)}/setup?lang=en", "No tag was on this antenna")
+    time.sleep(2.0)
+    fake_hub.enrolment = [
+        make.station([make.tag("E28011606000020A6681F240", "moon-shadow", "Moon Shadow", way="station")])
+    ]
+    began = time.monotonic()
+    wait_until(lambda: "E28011606000020A6681F240" in tab.text(), 5, "the tag")
+    assert time.monotonic() - began < SEEN_WITHIN_S
+    tab.tap("Bind as scanned")
+    wait_until(lambda: "Replace that with" in tab.text(), 5, "the conflict")
+    assert fake_hub.commissioning[0]["sku"] == "moon-shadow"
+    tab.shoot("setup-conflict-390-en")
+    tab.tap("Yes, replace it")
+    wait_until(lambda: "The tag is bound." in tab.text(), 5, "the answer")
+    assert [body["replace"] for body in fake_hub.bodies] == [False, True]
+    assert tab.errors() == []
+
+
 def test_hub_gone_dims_the_picture_and_its_return_clears_it(tab, serve, fake_hub):
     tab.size(1280, 900)
     tab.open(f"{serve(fake_hub.url)}/?lang=en")
@@ -280,6 +357,10 @@ def test_empty_store(state, fake_hub):
     fake_hub.make_empty()
     state("empty-now", "?lang=en", "shelfwise edge run", "unknown")
     state("empty-floor", "floor?lang=en", "no floor plan yet")
+    state(
+        "empty-setup", "setup?lang=en", "Every code the till sends has a product", "Describe a barcode scanner", "Nothing was bound yet",
+        "No tag was found twice", "Connect a label gateway",
+    )  # fmt: skip
 
 
 def test_one_device_only(state, fake_hub, make):
@@ -332,6 +413,28 @@ def test_hostile_and_right_to_left_names(state, fake_hub, make):
     state("names-floor", "floor?lang=en", ":red[y]", table=True)
     state("names-stock", "stock?lang=en", ":red[y]", "3 of 3 products", table=True)
     state("names-orders", "orders?lang=en", ":red[y]", ARABIC)
+
+
+def test_shelf_labels_with_hostile_and_right_to_left_names(state, fake_hub, make):
+    fake_hub.lines = [
+        make.line("s", HOSTILE, None, 1),
+        make.line("r", HEBREW, None, 2),
+        make.line("t", ARABIC, None, 3),
+    ]
+    fake_hub.unmapped = [make.code(HOSTILE), make.code(HEBREW), make.code("=HYPERLINK(1)")]
+    fake_hub.enrolment = [
+        make.station(
+            [make.tag("E2", "r", HEBREW), make.tag("E3", "s", HOSTILE)], "t", ARABIC, None, code=HOSTILE
+        )
+    ]
+    fake_hub.commissioning = [make.logged("E2", "r"), make.logged("E3", "s", HOSTILE, ARABIC)]
+    fake_hub.labels = [
+        make.label("0000021EE3B00001", "s", "confirmed", "268.00", "268.00", name=HOSTILE),
+        make.label("0000021EE3B00002", "t", "pending", "299.00", name=ARABIC),
+        make.label("0000021EE3B00003", "r", "differs", "99.00", "88.00", name=HEBREW, confirmed_sku="t"),
+    ]
+    said = (":red[y]", HEBREW, ARABIC, "=HYPERLINK(1)", "Not shown as it should be: 2 of 3 labels")
+    state("names-setup", "setup?lang=en", *said, table=True)
 
 
 def test_real_store_shows_an_arrival_within_two_seconds_of_its_record(tab, serve, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-PAGES = ("now", "floor", "stock", "orders")
+PAGES = ("now", "floor", "stock", "orders", "setup")
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])

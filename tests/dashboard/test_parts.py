@@ -9,8 +9,28 @@ from hypothesis import strategies as st
 from dashboard.client import HubClient, HubRefusedError, HubUnreachableError
 from dashboard.figures import matching, tasks, zone_rows
 from dashboard.floorplan import fitting_height, floor_figure, heat_class, is_crowded, top_zones
-from dashboard.poller import FULL_EVERY_MS, MAX_SEARCHES, RECENT_MS, WATCHED_FOR_MS, Poller
+from dashboard.poller import (
+    FULL_EVERY_MS,
+    MAX_PARTS,
+    MAX_SEARCHES,
+    PART_WATCHED_FOR_MS,
+    RECENT_MS,
+    WATCHED_FOR_MS,
+    Poller,
+)
 from dashboard.server import options
+from dashboard.set_up import (
+    AGENTS,
+    CODES,
+    DUPLICATES,
+    LABELS,
+    LOG,
+    STATIONS,
+    TO_FETCH,
+    Source,
+    parse_duplicates,
+    parse_stations,
+)
 from dashboard.view import age_class
 from dashboard.words import Words, isolated, language_of, plain
 
@@ -115,11 +135,114 @@ def test_searches_are_followed_and_bounded(poller):
     assert len(poller._queries) == MAX_SEARCHES
 
 
+EVERY_SOURCE = (CODES, TO_FETCH, STATIONS, LOG, DUPLICATES, LABELS, AGENTS)
+
+
+def asked(fake_hub, what):
+    return sum(what in path for path in fake_hub.asked)
+
+
+def test_set_up_is_asked_for_only_while_somebody_looks(poller, fake_hub):
+    fake_hub.asked.clear()
+    poller.look()
+    assert fake_hub.asked == ["/v1/stores/popup-1/stock"]
+    for source in EVERY_SOURCE:
+        assert poller.part("popup-1", source).value is None
+    poller.look()
+    for source in EVERY_SOURCE:
+        part = poller.part("popup-1", source)
+        assert part.value is not None, source.name
+        assert (part.version, part.fault) == (1, "")
+    poller.look(PART_WATCHED_FOR_MS + 1)
+    poller.look()
+    fake_hub.asked.clear()
+    poller.look()
+    assert not asked(fake_hub, "unmapped")
+    assert not asked(fake_hub, "enrolment")
+    assert poller._parts == {}
+
+
+def test_each_part_has_its_own_period_and_a_refresh_asks_at_once(poller, fake_hub, clock):
+    for _ in range(16):
+        for source in (STATIONS, CODES, DUPLICATES):
+            poller.part("popup-1", source)
+        poller.look(1_000)
+    assert asked(fake_hub, "enrolment") == 16
+    assert asked(fake_hub, "unmapped") == 8
+    assert asked(fake_hub, "duplicates") == 2
+    fake_hub.asked.clear()
+    poller.refresh(0.0)
+    poller.round(clock.now)
+    assert asked(fake_hub, "duplicates") == asked(fake_hub, "unmapped") == asked(fake_hub, "enrolment") == 1
+
+
+def test_a_part_without_an_answer_grows_old_alone(poller, fake_hub):
+    poller.part("popup-1", CODES)
+    poller.part("popup-1", STATIONS)
+    poller.look()
+    fake_hub.missing = ("/v1/pos/unmapped",)
+    view = poller.look(5_000)
+    codes, stations = poller.part("popup-1", CODES), poller.part("popup-1", STATIONS)
+    assert (view.fault, stations.fault) == ("", "")
+    assert "404" in codes.fault
+    assert [one.code for one in codes.value] == ["39072856", "6975000000017"]
+    assert codes.age_s == pytest.approx(5.0)
+    assert stations.age_s == pytest.approx(0.0)
+
+
+def test_a_silent_hub_is_not_asked_for_parts(poller, fake_hub, monkeypatch):
+    poller.part("popup-1", CODES)
+    poller.look()
+    told = []
+    monkeypatch.setattr(poller.client, "unmapped", lambda store: told.append(store) or [])
+    fake_hub.stop()
+    poller.part("popup-1", CODES)
+    assert poller.look(5_000).fault
+    assert told == []
+    assert poller.part("popup-1", CODES).age_s == pytest.approx(5.0)
+
+
+def test_after_a_part_that_met_silence_the_rest_waits_for_the_next_round(poller):
+    told = []
+
+    def silence(client, store):
+        told.append("first")
+        raise HubUnreachableError("timed out")
+
+    first = Source("first", 1_000, silence)
+    second = Source("second", 1_000, lambda client, store: told.append("second") or ())
+    poller.part("popup-1", first)
+    poller.part("popup-1", second)
+    poller.look()
+    assert told == ["first"]
+    poller.look()
+    assert told == ["first", "second", "first"]
+
+
+def test_parts_are_bounded(poller):
+    for number in range(2 * MAX_PARTS):
+        poller.part("popup-1", Source(f"part {number}", 1_000, lambda client, store: ()))
+    assert len(poller._parts) == MAX_PARTS
+
+
+@pytest.mark.parametrize("answer", [None, {}, [1], [{"agent": "pi-1"}], "x"])
+def test_a_broken_answer_about_stations_is_one_sentence(answer):
+    with pytest.raises(HubUnreachableError, match="the hub's answer"):
+        parse_stations(answer)
+
+
+@pytest.mark.parametrize("answer", [None, [], {"bound_twice": [{"epc": "E2"}]}, {"bound_twice": [1]}])
+def test_a_broken_answer_about_duplicates_is_one_sentence(answer):
+    with pytest.raises(HubUnreachableError, match="the hub's answer"):
+        parse_duplicates(answer)
+
+
 def test_client_tells_a_refusal_from_silence(fake_hub):
     with HubClient(fake_hub.url) as client:
         fake_hub.refuse = True
         with pytest.raises(HubRefusedError, match="409") as refused:
             client.decide("popup-1", "popup-1-9", "approve", by="test")
+        assert refused.value.is_conflict
         assert refused.value.sentence == "order is cancelled and cannot become approved"
         fake_hub.stop()
         with pytest.raises(HubUnreachableError):

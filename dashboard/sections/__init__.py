@@ -1,0 +1,1 @@
+"""The sections of the set-up page, one file each."""
