@@ -3,7 +3,7 @@
 
 Opens a simulated store with nine days of history and the screen, lets shoppers in for a while, and
 photographs every page at desk width and the first one at phone width. Needs chromium and chromedriver
-(Debian packages chromium and chromium-driver) and the development tools of the lock:
+(Debian packages chromium and chromium-driver), a Chinese font (fonts-noto-cjk) and the development tools of the lock:
 
     .venv/bin/python scripts/pictures.py
 """
