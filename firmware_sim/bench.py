@@ -21,9 +21,16 @@ from firmware_sim.links.llrp import LlrpLink
 from firmware_sim.links.mqtt import MqttPublisher
 from firmware_sim.links.pty import PtyLink
 from firmware_sim.links.push import HttpPusher
-from firmware_sim.model import LlrpReaderTwin, PublishingCounterTwin, PublishingTwin, SerialTwin
+from firmware_sim.model import (
+    LlrpReaderTwin,
+    PublishingCounterTwin,
+    PublishingTwin,
+    ReaderTwin,
+    SerialTwin,
+    Sighting,
+)
 from firmware_sim.truth_log import TruthLog
-from firmware_sim.twins import COUNTER_TWINS, READER_TWINS, SCALE_TWINS
+from firmware_sim.twins import COUNTER_TWINS, READER_TWINS, SCALE_TWINS, AnyReaderTwin
 from firmware_sim.world.families import COUNTERS, READERS
 from firmware_sim.world.files import report_address, store_files
 from firmware_sim.world.floor import GoodsIn, Sale
@@ -31,6 +38,8 @@ from firmware_sim.world.scenario import Scenario
 from firmware_sim.world.world import World
 
 ADVANCE_EVERY_MS: Final = 50
+LIES_FOR_MS: Final = 1_000
+"""A tag that was in an antenna's field this lately is still there when the antenna's turn comes."""
 Clock = Callable[[], int]
 OnSales = Callable[[list[Sale]], None]
 OnGoodsIn = Callable[[list[GoodsIn]], None]
@@ -68,6 +77,7 @@ class SimulatedStore:
             for counter in scenario.counters
         }
         self._locks: dict[str, AbstractContextManager[object]] = {}
+        self._waiting: dict[str, dict[tuple[int, str], tuple[int, Sighting]]] = {}
         everything = {**self._readers, **self._scales, **self._counters}
         pushing = {reader.device for reader in scenario.readers if READERS[reader.kind].line == "http"}
         pushing |= {counter.device for counter in scenario.counters if COUNTERS[counter.kind].line == "http"}
@@ -99,7 +109,7 @@ class SimulatedStore:
         for device, reader in self._readers.items():
             sightings = self.world.sightings(device, now)
             with self._lock(device):
-                reader.see(sightings, now)
+                reader.see(self._in_turn(device, reader, sightings, now), now)
         for device, scale in self._scales.items():
             weight_g, stable = self.world.plate(device)
             with self._lock(device):
@@ -109,6 +119,26 @@ class SimulatedStore:
             if entered or left:
                 with self._lock(device):
                     counter.cross(entered=entered, left=left, now=now)
+
+    def _in_turn(
+        self, device: str, reader: AnyReaderTwin, sightings: list[Sighting], now: int
+    ) -> list[Sighting]:
+        """Return what antennas whose turn it is see now; what lies before the others waits for theirs."""
+        if not isinstance(reader, ReaderTwin):
+            return sightings
+        waiting = self._waiting.setdefault(device, {})
+        seen = [sighting for sighting in sightings if reader.has_turn(sighting.antenna)]
+        for key, (at, sighting) in list(waiting.items()):
+            if reader.has_turn(sighting.antenna):
+                seen.append(sighting)
+            if reader.has_turn(sighting.antenna) or now - at > LIES_FOR_MS:
+                del waiting[key]
+        waiting |= {
+            (sighting.antenna, sighting.epc): (now, sighting)
+            for sighting in sightings
+            if not reader.has_turn(sighting.antenna)
+        }
+        return seen
 
     def _lock(self, device: str) -> AbstractContextManager[object]:
         return self._locks.get(device) or nullcontext()

@@ -65,6 +65,10 @@ class ChafonTwin(ReaderTwin):
         """True during an inventory."""
         return self._ends_at is not None
 
+    def has_turn(self, antenna: int) -> bool:
+        """Return whether the running inventory is on this antenna."""
+        return self.transmitting and antenna == self._antenna
+
     @property
     def band(self) -> int:
         """Number of the frequency band that is set, 0 for none of the shared regions."""

@@ -63,6 +63,10 @@ class R2000Twin(ReaderTwin):
         """True during a round."""
         return self._ends_at is not None
 
+    def has_turn(self, antenna: int) -> bool:
+        """Return whether the running round is on this antenna."""
+        return self.transmitting and antenna == self.antenna
+
     @property
     def dropped_sightings(self) -> int:
         """Reports lost because the line was too slow."""

@@ -8,12 +8,21 @@ import pytest
 from contract.errors import ConfigError
 from edge.config import load_edge
 from edge.drivers import drivers
+from edge.model import TagRead
 from firmware_sim.bench import SimulatedStore
+from firmware_sim.links.memory import NullModem
 from firmware_sim.model import LlrpReaderTwin, PublishingTwin, SerialTwin
 from firmware_sim.twins import COUNTER_TWINS, READER_TWINS, SCALE_TWINS
 from firmware_sim.world.families import COUNTERS, READERS, SCALES
-from firmware_sim.world.files import devices_toml, scenario_toml
-from firmware_sim.world.scenario import PeopleCounter, Reader, Tray, check_scenario, parse_scenario
+from firmware_sim.world.files import devices_toml, edge_devices, scenario_toml
+from firmware_sim.world.scenario import (
+    PeopleCounter,
+    Reader,
+    Tray,
+    check_scenario,
+    parse_scenario,
+    tagged_items,
+)
 from firmware_sim.world.scenarios import BUILT_IN, built_in
 
 FAMILIES = {**READERS, **SCALES, **COUNTERS}
@@ -152,3 +161,25 @@ def test_people_take_one_door_each_and_counters_of_one_line_see_the_same():
     assert seen == {"north": lines["north"], "north-too": lines["north"], "south": lines["south"]}
     assert truth.entered == lines["north"][0] + lines["south"][0]
     assert min(lines["north"][0], lines["south"][0]) > 3
+
+
+@pytest.mark.parametrize("kind", ["r2000", "chafon288"])
+def test_antennas_that_take_turns_miss_no_tag_that_lies_there(kind, tmp_path):
+    """No tag that nobody touches stays unread for the six seconds after which it would be taken for gone."""
+    readers = (Reader(device="gate", kind=kind, antennas={"1": "shelf-a", "2": "shelf-b", "3": "window"}),)
+    still = msgspec.structs.replace(built_in("default").behaviour, shoppers_per_h=0.0)
+    scenario = default(noise=False, readers=readers, trays=(), counters=(), behaviour=still)
+    store = SimulatedStore(scenario, 2)
+    (device,) = edge_devices(scenario, tmp_path)
+    spec = drivers()[device["driver"]]
+    driver = spec.build("gate", msgspec.convert(device["settings"], spec.settings))
+    modem = NullModem(store.serial_twins["gate"], driver, now=START)
+    store.power_up(START)
+    last = {}
+    for now in range(START + 50, START + 300_000, 50):
+        store.advance(now)
+        for read in modem.step(50):
+            if isinstance(read, TagRead):
+                assert now - last.get(read.epc, now) < 6_000
+                last[read.epc] = now
+    assert set(last) == {epc for epc, _, _ in tagged_items(scenario)}
