@@ -31,6 +31,9 @@ from dashboard.words import DASH, isolated, plain
 
 SECTION: Final = "tags"
 SHOWN: Final = 12
+LOG_HEIGHT: Final = 248
+"""Six entries and the head; the rest is scrolled to, so that a file of bindings does not fill a phone."""
+LOG_FITS: Final = 6
 
 
 def draw_tags(screen: Screen, snapshot: Snapshot) -> None:
@@ -155,6 +158,7 @@ def draw_log(screen: Screen, snapshot: Snapshot) -> None:
     product = words("stock.product")
     st.dataframe(
         table, hide_index=True, placeholder=DASH, key="log", lazy=False,
+        height="content" if len(part.value) <= LOG_FITS else LOG_HEIGHT,
         column_config=narrowed(product, table[product].to_pylist()),
     )  # fmt: skip
 
