@@ -48,6 +48,9 @@ WATCHED_FOR_MS: Final = 30_000
 MAX_WATCHED: Final = 32
 MAX_SEARCHES: Final = 32
 PART_WATCHED_FOR_MS: Final = 10_000
+PARTS_PERIOD_S: Final = 0.5
+"""While somebody sets up: a tag that is laid down shall be on the screen at its next turn but one."""
+
 MAX_PARTS: Final = 128
 SLACK_MS: Final = 100
 """Rounds are not a second apart to the millisecond; what is due within this is due now."""
@@ -254,7 +257,8 @@ class Poller:
         while not self._ended.is_set():
             began = time.monotonic()
             self.round(self._clock())
-            self._hurry.wait(max(0.05, PERIOD_S - (time.monotonic() - began)))
+            period_s = PARTS_PERIOD_S if self._parts else PERIOD_S
+            self._hurry.wait(max(0.05, period_s - (time.monotonic() - began)))
             self._hurry.clear()
 
     def _note(self, fault: str) -> None:

@@ -166,7 +166,7 @@ def _agents(client: HubClient, store: str) -> tuple[str, ...]:
 
 CODES: Final = Source("codes", 2_000, lambda client, store: records(WaitingCode, client.unmapped(store)))
 TO_FETCH: Final = Source("to_fetch", 10_000, lambda client, store: records(TillOrder, client.to_fetch(store)))
-STATIONS: Final = Source("stations", 1_000, lambda client, store: parse_stations(client.enrolment(store)))
+STATIONS: Final = Source("stations", 500, lambda client, store: parse_stations(client.enrolment(store)))
 LOG: Final = Source(
     "log", 2_000, lambda client, store: records(LogEntry, client.commissioning(store, limit=LOG_ENTRIES))
 )

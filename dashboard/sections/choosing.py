@@ -12,6 +12,7 @@ from typing import Any, Final
 import streamlit as st
 
 from dashboard.client import HubClient, HubRefusedError, HubUnreachableError
+from dashboard.poller import PERIOD_S
 from dashboard.set_up import Part, Source
 from dashboard.snapshot import Snapshot
 from dashboard.view import Screen, age_badge
@@ -39,7 +40,7 @@ def heading(screen: Screen, section: str, part: Part[Any], source: Source[Any]) 
     with st.container(key=f"head_{section}", horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader(words(f"setup.{section}"), anchor=False, width="content")
         if part.value is not None:
-            age_badge(words, part.age_s, source.period_ms / 1000)
+            age_badge(words, part.age_s, max(PERIOD_S, source.period_ms / 1000))
     where, said, sentence, at_ms = st.session_state.get(SAID, ("", "", "", 0))
     if where == section and screen.now_ms - at_ms <= SAID_FOR_MS:
         show = st.success if said in DONE else st.error

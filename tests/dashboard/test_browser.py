@@ -298,6 +298,7 @@ def test_a_tag_laid_down_is_seen_within_two_seconds_and_a_conflict_asks_again(ta
     fake_hub.enrolment = [
         make.station([make.tag("E28011606000020A6681F240", "moon-shadow", "Moon Shadow", way="station")])
     ]
+    fake_hub.change()
     began = time.monotonic()
     wait_until(lambda: "E28011606000020A6681F240" in tab.text(), 5, "the tag")
     assert time.monotonic() - began < SEEN_WITHIN_S
