@@ -16,6 +16,10 @@ from contract.messages import AnyObservation, WeightChanged
 from edge.model import Place, Read, Tray, WeightRead
 
 MAX_WINDOW: Final = 40
+MIN_READINGS: Final = 3
+SLOW_MS: Final = 2_500
+"""A scale that is asked a few times a second by a busy machine gives fewer readings in ``settle_ms``; its last
+three decide then, as long as they are from within this time."""
 
 
 class WeightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,8 +92,11 @@ def _weigh(
     tray: TrayState, read: WeightRead, place: Tray, settings: WeightSettings
 ) -> tuple[TrayState, WeightChanged | None]:
     window = (*tray.window[-MAX_WINDOW:], (read.at, read.weight_g, read.stable))
-    window = tuple(sample for sample in window if read.at - sample[0] <= settings.settle_ms)
-    long_enough = len(window) >= 3 and window[-1][0] - window[0][0] >= settings.settle_ms * 0.7
+    settling = tuple(sample for sample in window if read.at - sample[0] <= settings.settle_ms)
+    if len(settling) < MIN_READINGS:
+        settling = tuple(sample for sample in window[-MIN_READINGS:] if read.at - sample[0] <= SLOW_MS)
+    window = settling
+    long_enough = len(window) >= MIN_READINGS and window[-1][0] - window[0][0] >= settings.settle_ms * 0.7
     if not long_enough or not _is_quiet(window, place, settings):
         return TrayState(tray.reference_g, tray.units, window), None
     quiet_since = tray.quiet_since or window[0][0]

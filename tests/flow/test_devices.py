@@ -92,7 +92,8 @@ def test_every_family_tells_the_truth_in_real_time(open_store, until):
     deadline = time.monotonic() + 75
     while (left := differing()) and time.monotonic() < deadline:
         time.sleep(0.5)
-    assert left == []
+    health = [(one["device"], one["state"], one["detail"]) for one in store.client.devices(store.store)]
+    assert left == [], health
     truth = truth_picture(json.loads(store.truth_file.read_text(encoding="utf-8")))
     assert len(truth.lines) == len(counters)
     assert sum(truth.sold.values()) > 3

@@ -108,3 +108,15 @@ def test_units_always_follow_the_plate(counts):
 def test_a_step_that_is_not_over_yet_is_waited_for():
     bench = Bench().hold(40 * UNIT).shake().hold(40 * UNIT - 5.6, 1.5).hold(39 * UNIT)
     assert bench.steps() == [(40, 0), (39, -1)]
+
+
+@pytest.mark.parametrize("every_ms", [50, 100, 250, 290, 400, 700, 1_000, 1_200])
+def test_a_scale_settles_however_often_it_is_read(every_ms):
+    place = Place(zones={}, trays={"slow": Tray("tray-1", "beads", 9.5)}, lines={}, silent_after_ms={})
+    state, told = WeightState(), []
+    for at in range(10_000, 10_000 + 20 * every_ms + 6_000, every_ms):
+        weight_g = 0.0 if at < 10_000 + 10 * every_ms else 36 * 9.5
+        read = WeightRead(device="slow", at=at, weight_g=weight_g, stable=True)
+        state, seen = sense_weight(state, [read], at, place=place, settings=WeightSettings())
+        told += [one.units for one in seen]
+    assert told == [0, 36]
