@@ -14,34 +14,17 @@ The reader stamps its reports. Its time is used when it is near the time of arri
 clock was never set would otherwise date its reads years back.
 """
 
-from typing import Annotated
-
-import msgspec
-
 from contract.wire import impinj_json
 from contract.wire.base import Reject
 from edge.driver import Driver, DriverSpec
+from edge.drivers._listening import ListeningSettings
 from edge.model import Read, TagRead
-
-
-class ImpinjR700Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings of an R700.
-
-    Attributes:
-        hostname: take events of this reader only, when several share a topic; events without a
-            hostname are taken.
-        max_skew_s: use the reader's time when it differs from the time of arrival by this at most; keep
-            it well below the time after which the device counts as silent.
-    """
-
-    hostname: str | None = None
-    max_skew_s: Annotated[int, msgspec.Meta(ge=0, le=3_600)] = 5
 
 
 class ImpinjR700Driver(Driver):
     """Listens to one reader."""
 
-    def __init__(self, device: str, settings: ImpinjR700Settings) -> None:
+    def __init__(self, device: str, settings: ListeningSettings) -> None:
         super().__init__(device)
         self._settings = settings
 
@@ -66,7 +49,7 @@ class ImpinjR700Driver(Driver):
                     return None
                 return TagRead(
                     device=self._device,
-                    at=self._time_of(event, now),
+                    at=self._settings.time_of(event.at, now),
                     epc=event.epc,
                     antenna=event.antenna or 1,
                     rssi_dbm=event.rssi_dbm,
@@ -75,11 +58,6 @@ class ImpinjR700Driver(Driver):
                     pc=event.pc,
                     tid=event.tid,
                 )
-
-    def _time_of(self, event: impinj_json.TagEvent, now: int) -> int:
-        if event.at is not None and abs(event.at - now) <= self._settings.max_skew_s * 1000:
-            return event.at
-        return now
 
 
 EXAMPLES = (
@@ -95,7 +73,7 @@ DRIVER = DriverSpec(
     kind="rfid",
     transports=("mqtt", "http"),
     protocol="impinj_json",
-    settings=ImpinjR700Settings,
+    settings=ListeningSettings,
     build=ImpinjR700Driver,
     silent_after_ms=30_000,
     tier="silver",

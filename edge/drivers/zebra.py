@@ -12,36 +12,21 @@ leave them on. What the reader's clock says is used when it is near the time of 
 hardware.
 """
 
-from typing import Annotated, Final
-
-import msgspec
+from typing import Final
 
 from contract.wire import zebra_json
 from edge.driver import DriverSpec, StreamDriver
+from edge.drivers._listening import ListeningSettings
 from edge.model import Read, TagRead
 
 LATE_EVENTS: Final = 100
 """An event whose number is lower by up to this was overtaken; by more, the reader counts anew."""
 
 
-class ZebraSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings of a reader with IoT Connector.
-
-    Attributes:
-        hostname: take events of this reader only, when several share a topic; events without a
-            hostname are taken.
-        max_skew_s: use the reader's time when it differs from the time of arrival by this at most; keep
-            it well below the time after which the device counts as silent.
-    """
-
-    hostname: str | None = None
-    max_skew_s: Annotated[int, msgspec.Meta(ge=0, le=3_600)] = 5
-
-
 class ZebraDriver(StreamDriver[zebra_json.Event]):
     """Listens to one reader."""
 
-    def __init__(self, device: str, settings: ZebraSettings) -> None:
+    def __init__(self, device: str, settings: ListeningSettings) -> None:
         self._settings = settings
         self._highest: int | None = None
         super().__init__(device)
@@ -68,7 +53,7 @@ class ZebraDriver(StreamDriver[zebra_json.Event]):
             return []
         tag = TagRead(
             device=self._device,
-            at=self._time_of(frame, now),
+            at=self._settings.time_of(frame.at, now),
             epc=frame.epc,
             antenna=frame.antenna or 1,
             rssi_dbm=frame.rssi_dbm,
@@ -95,11 +80,6 @@ class ZebraDriver(StreamDriver[zebra_json.Event]):
         self._highest = max(highest, number)
         return max(0, number - highest - 1)
 
-    def _time_of(self, event: zebra_json.TagEvent, now: int) -> int:
-        if event.at is not None and abs(event.at - now) <= self._settings.max_skew_s * 1000:
-            return event.at
-        return now
-
 
 EXAMPLES = (
     b'{"data":{"antenna":1,"channel":866.3,"eventNum":16511,"format":"epc",'
@@ -116,7 +96,7 @@ DRIVER = DriverSpec(
     kind="rfid",
     transports=("mqtt", "http", "tcp"),
     protocol="zebra_json",
-    settings=ZebraSettings,
+    settings=ListeningSettings,
     build=ZebraDriver,
     silent_after_ms=30_000,
     tier="silver",
