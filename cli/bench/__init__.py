@@ -8,6 +8,7 @@ from cli.bench.fuzz import fuzz
 from cli.bench.ingest import ingest
 from cli.bench.llrp import llrp
 from cli.bench.memory import memory
+from cli.bench.sensing.command import sensing
 
 bench_app = typer.Typer(help="Measurements beside a yardstick taken in the same run.", no_args_is_help=True)
 
@@ -18,3 +19,4 @@ bench_app.command("memory")(memory)
 bench_app.command("fuzz")(fuzz)
 bench_app.command("codecs")(codecs)
 bench_app.command("llrp")(llrp)
+bench_app.command("sensing")(sensing)

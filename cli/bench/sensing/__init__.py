@@ -1,0 +1,1 @@
+"""``shelfwise bench sensing``: what a method makes of simulated streams whose truth is known."""
