@@ -107,7 +107,7 @@ def _sense_plates(
     observations: list[AnyObservation] = []
     for _at, device, shelf, step in sorted(steps, key=lambda step: step[:2]):
         plates[device], away[shelf.zone], changed = tell_step(
-            plates[device], away.get(shelf.zone, ()), step, device, shelf, settings
+            plates, away.get(shelf.zone, ()), step, device, shelf, settings
         )
         observations.append(changed)
     return plates, away, observations

@@ -23,6 +23,7 @@ SMALL_CATALOGUE: Final = 12
 """Up to this many SKUs three items at once are considered, two otherwise."""
 PAIRED_THINGS: Final = 24
 RECENT_S: Final = 300.0
+LEAST_RETURN: Final = 0.05
 THING_LEAVES: Final = 0.3
 LEAST: Final = 1e-6
 
@@ -99,7 +100,13 @@ def explain_taking(
 
 
 def explain_putting(
-    grams: float, error_g: float, goods: Goods, away: Sequence[Thing], now: int, settings: WeightSettings
+    grams: float,
+    error_g: float,
+    goods: Goods,
+    away: Sequence[Thing],
+    device: str,
+    now: int,
+    settings: WeightSettings,
 ) -> list[Answer]:
     """Return what a gain of ``grams`` may have been, the likeliest first.
 
@@ -108,17 +115,26 @@ def explain_putting(
         error_g: standard deviation by the readings' noise.
         goods: what may be put there.
         away: what left the plates of this shelf and may come back.
+        device: this plate; goods come back to where they were, or are moved on at once.
         now: ms.
         settings: priors and spreads.
     """
     known = 1.0 - settings.new_share - settings.unknown_share if away else 0.0
     found = _Explanations(grams, error_g, settings)
     found.add_goods(goods, 1.0 - known - settings.unknown_share, counted=False)
-    weights = [max(0.05, math.exp(-max(0, now - thing.at) / (1000 * RECENT_S))) for thing in away]
+    weights = [_return_weight(thing, device, now, settings) for thing in away]
     found.add_things(away, weights, known)
     found.add_parts(away, weights, known, goods)
     found.add_unknown(goods)
     return found.answers()
+
+
+def _return_weight(thing: Thing, device: str, now: int, settings: WeightSettings) -> float:
+    age_ms = max(0, now - thing.at)
+    weight = max(LEAST_RETURN, math.exp(-age_ms / (1000 * RECENT_S)))
+    if thing.device != device and age_ms > settings.move_ms:
+        weight *= settings.elsewhere_share
+    return weight
 
 
 class _Explanations:
@@ -236,29 +252,34 @@ def _multisets(skus: int, most: int, size_nats: float) -> tuple[NDArray[np.float
 
 
 def shares_of(
-    planned: Sequence[str],
-    skus: Sequence[str],
-    seen: Mapping[str, float],
+    device: str,
+    planned: Mapping[str, Sequence[str]],
+    seen: Mapping[str, Mapping[str, float]],
     *,
     habit_units: float,
     misplaced: float,
-) -> tuple[float, ...]:
-    """Return how likely each SKU is the one that is touched on a plate.
+) -> dict[str, float]:
+    """Return how likely each SKU of a shelf is the one that is touched on a plate; sums to one.
+
+    Every SKU is touched as often as any other, on plates where it lies. Where that is, the plan says, and
+    what was seen: a SKU that was often taken from one plate is unlikely on another.
 
     Args:
-        planned: SKUs of the plate by its plan.
-        skus: all SKUs of the shelf.
-        seen: SKU → units that were seen to be taken there.
-        habit_units: how many seen units the plan is worth.
-        misplaced: share of goods that lie where they do not belong.
+        device: the plate.
+        planned: plate → its SKUs by plan.
+        seen: plate → SKU → units that were seen to be taken there.
+        habit_units: how many seen units a plan is worth; less for a SKU that it has on several plates.
+        misplaced: share of goods that lie on plates for which they are not planned.
     """
-    strangers = [sku for sku in skus if sku not in planned]
-    elsewhere = misplaced if strangers and planned else 0.0
-    weights = [
-        habit_units
-        * ((1.0 - elsewhere) / len(planned) if sku in planned else elsewhere / max(1, len(strangers)))
-        + seen.get(sku, 0.0)
-        for sku in skus
-    ]
-    total = sum(weights)
-    return tuple(weight / total for weight in weights)
+    weights: dict[str, float] = {}
+    for sku in sorted({sku for skus in planned.values() for sku in skus}):
+        homes = sum(sku in skus for skus in planned.values())
+        others = len(planned) - homes
+        elsewhere = misplaced if others else 0.0
+        here = (1.0 - elsewhere) / homes if sku in planned[device] else elsewhere / others
+        known = sum(counts.get(sku, 0.0) for counts in seen.values())
+        own = seen.get(device, {}).get(sku, 0.0)
+        worth = habit_units / homes
+        weights[sku] = (worth * here + own) / (worth + known)
+    total = sum(weights.values())
+    return {sku: weight / total for sku, weight in weights.items()}

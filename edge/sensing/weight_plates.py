@@ -74,24 +74,25 @@ class Shelf(msgspec.Struct, frozen=True):
 
 
 def tell_step(
-    plate: PlateState,
+    plates: Mapping[str, PlateState],
     away: tuple[Thing, ...],
     step: Settled,
     device: str,
     shelf: Shelf,
     settings: WeightSettings,
 ) -> tuple[PlateState, tuple[Thing, ...], WeightChanged]:
-    """Return plate, things away from the shelf, and what to tell, after a step."""
+    """Return plate, things away from the shelf, and what to tell, after a step of one of the shelf's plates."""
+    plate = plates.get(device, PlateState())
     if step.first:
         return _first(plate, away, step, device, shelf, settings)
     away = tuple(thing for thing in away if step.at - thing.at <= settings.forget_ms)
-    goods = _goods(plate, device, shelf, settings)
+    goods = _goods(plates, device, shelf, settings)
     grams, taking = abs(step.step_g), step.step_g < 0
     if taking:
         answers = explain_taking(grams, step.error_g, goods, plate.laid, settings)
         pool, sign = plate.laid, -1
     else:
-        answers = explain_putting(grams, step.error_g, goods, away, step.at, settings)
+        answers = explain_putting(grams, step.error_g, goods, away, device, step.at, settings)
         pool, sign = away, +1
     best = answers[0]
     matched = [pool[index] for index in best.things]
@@ -168,14 +169,22 @@ def _first(
     return PlateState(plate.settling, units, plate.seen, plate.laid), away, changed
 
 
-def _goods(plate: PlateState, device: str, shelf: Shelf, settings: WeightSettings) -> Goods:
+def _goods(plates: Mapping[str, PlateState], device: str, shelf: Shelf, settings: WeightSettings) -> Goods:
     weights = shelf.unit_weight_g
-    skus = tuple(weights)
-    planned = [item.sku for item in shelf.trays[device].items]
+    units = plates[device].units if device in plates else {}
     shares = shares_of(
-        planned, skus, plate.seen, habit_units=settings.habit_units, misplaced=settings.misplaced_share
+        device,
+        {name: [item.sku for item in tray.items] for name, tray in shelf.trays.items()},
+        {name: plate.seen for name, plate in plates.items() if name in shelf.trays},
+        habit_units=settings.habit_units,
+        misplaced=settings.misplaced_share,
     )
-    return Goods(skus, tuple(weights.values()), shares, tuple(plate.units.get(sku) for sku in skus))
+    return Goods(
+        tuple(weights),
+        tuple(weights.values()),
+        tuple(shares[sku] for sku in weights),
+        tuple(units.get(sku) for sku in weights),
+    )
 
 
 def _leads(answers: list[Answer], margin_nats: float) -> bool:

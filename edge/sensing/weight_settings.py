@@ -31,9 +31,11 @@ class WeightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         size_nats: how much less likely each further item in one hand is.
         stock_nats: how much less likely units are that nobody believes on the plate.
         new_share: goods put on a plate that nobody is known to have taken off this shelf.
+        elsewhere_share: how likely goods come back to another plate than theirs, beside their own.
         unknown_share: steps by things that are no goods of this shelf.
         misplaced_share: goods of the shelf's other plates that lie on this one.
-        habit_units: the plan of a plate weighs as much as this many observed units.
+        habit_units: the plan of a shelf weighs as much as this many observed units of a SKU, divided by
+            the plates that it is planned for.
         margin_nats: a likeliest answer that leads by less is not told as known.
         move_ms: how soon after it left one plate an item lands on another to count as moved.
         forget_ms: after this long nobody is believed to bring an item back.
@@ -59,9 +61,10 @@ class WeightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size_nats: Annotated[float, msgspec.Meta(ge=0)] = 2.0
     stock_nats: Annotated[float, msgspec.Meta(ge=0)] = 5.0
     new_share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.1
+    elsewhere_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
     unknown_share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.02
     misplaced_share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.02
-    habit_units: Annotated[float, msgspec.Meta(gt=0)] = 3.0
+    habit_units: Annotated[float, msgspec.Meta(gt=0)] = 0.6
     margin_nats: Annotated[float, msgspec.Meta(ge=0)] = 2.0
     move_ms: Annotated[int, msgspec.Meta(ge=0)] = 5_000
     forget_ms: Annotated[int, msgspec.Meta(ge=0)] = 7_200_000
