@@ -18,9 +18,10 @@ from edge.diagnosis import LineWatch
 from edge.driver import Driver
 from edge.model import Read, RejectRead, StatusRead, TagRead
 from edge.outbox import TELEMETRY, Outbox
+from edge.sensing.arrays import pack_array, unpack_array
 from edge.sensing.footfall import FootfallState, sense_footfall
 from edge.sensing.health import HealthState, restart_health, sense_health
-from edge.sensing.presence import PresenceState, restart_presence, sense_presence
+from edge.sensing.presence import PresenceState, restart_presence, sense_presence, stored_presence
 from edge.sensing.signals import SignalState, sense_signals
 from edge.sensing.weight import WeightState, sense_weight
 
@@ -80,7 +81,7 @@ class Pipeline:
         self.filtered: Counter[str] = Counter()
         self._unsaved: list[AnyObservation] = []
         self._saved_at = 0
-        self._encoder = msgspec.msgpack.Encoder()
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=pack_array)
         self._state = self._restore()
 
     def _restore(self) -> SensingState:
@@ -88,8 +89,8 @@ class Pipeline:
         if stored is None:
             return SensingState()
         try:
-            return msgspec.msgpack.decode(stored, type=SensingState)
-        except msgspec.MsgspecError as error:
+            return msgspec.msgpack.decode(stored, type=SensingState, dec_hook=unpack_array)
+        except (msgspec.MsgspecError, ValueError, TypeError) as error:
             log.error("event=checkpoint_unreadable error=%s effect=sensing_starts_anew", error)
             return SensingState()
 
@@ -189,7 +190,8 @@ class Pipeline:
         rejects = tuple(read for read in reads if isinstance(read, RejectRead))[:MAX_REJECTS_PER_PASS]
         if not (last or self._unsaved or rejects or now - self._saved_at >= CHECKPOINT_MS):
             return None
-        return Batch(tuple(self._unsaved), rejects, self._encoder.encode(self._state))
+        kept = msgspec.structs.replace(self._state, presence=stored_presence(self._state.presence))
+        return Batch(tuple(self._unsaved), rejects, self._encoder.encode(kept))
 
     def _passed(self, read: Read) -> Read:
         """Return the read, or a mere sign of life for a tag that does not count here."""

@@ -17,6 +17,7 @@ from contract.messages import (
 from edge.config import load_edge
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline, SensingState
+from edge.sensing.arrays import unpack_array
 
 START = 1_800_000_000_000
 TAG = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")
@@ -168,7 +169,9 @@ def test_the_last_pass_stores_the_state_even_when_nothing_happened(shop):
     batch = shop.pipeline.sense(shop.now, last=True)
     assert batch is not None
     shop.pipeline.save(batch, shop.now)
-    state = msgspec.msgpack.decode(shop.outbox.checkpoint("sensing"), type=SensingState)
+    state = msgspec.msgpack.decode(
+        shop.outbox.checkpoint("sensing"), type=SensingState, dec_hook=unpack_array
+    )
     assert state.health.now == shop.now
 
 
