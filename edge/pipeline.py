@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from contract.errors import LinkError
-from contract.messages import AnyAction, AnyObservation
+from contract.messages import AnchorTags, AnyAction, AnyObservation
 from edge.config import Device, Edge
 from edge.diagnosis import LineWatch
 from edge.driver import Driver
@@ -20,7 +20,7 @@ from edge.model import Read, RejectRead, StatusRead, TagRead
 from edge.outbox import TELEMETRY, Outbox
 from edge.sensing.footfall import FootfallState, sense_footfall
 from edge.sensing.health import HealthState, restart_health, sense_health
-from edge.sensing.presence import PresenceState, restart_presence, sense_presence
+from edge.sensing.presence import PresenceState, anchor_presence, restart_presence, sense_presence
 from edge.sensing.signals import SignalState, sense_signals
 from edge.sensing.weight import WeightState, sense_weight
 
@@ -151,7 +151,20 @@ class Pipeline:
     def act(self, device: str, action: AnyAction, now: int) -> str | None:
         """Carry out a command; None when there is no such device, else the driver's answer."""
         driver = self._drivers.get(device)
-        return None if driver is None else driver.act(action, now)
+        if driver is None:
+            return None
+        if isinstance(action, AnchorTags):
+            self._anchor(action)
+            return ""
+        return driver.act(action, now)
+
+    def _anchor(self, action: AnchorTags) -> None:
+        own = set(self._edge.place.zones.values())
+        zones = {epc: zone for epc, zone in action.zones.items() if zone in own}
+        presence = anchor_presence(self._state.presence, zones, action.taken_at)
+        self._state = msgspec.structs.replace(self._state, presence=presence)
+        # The command will not come again, so the next pass stores the state whether or not anything happens.
+        self._saved_at = 0
 
     def report(self, observation: AnyObservation) -> None:
         """Add an observation of the agent about itself."""

@@ -288,3 +288,19 @@ def restart_presence(state: PresenceState) -> PresenceState:
         elif tag.picked_from is not None:
             tags[epc] = msgspec.structs.replace(tag, heard={}, first_at=0)
     return PresenceState(tags, state.live_ms, {}, state.now)
+
+
+def anchor_presence(state: PresenceState, zones: dict[str, str], taken_at: int) -> PresenceState:
+    """A stock-take found tags in zones of this agent: take that as where they are.
+
+    What was told of a tag since ``taken_at`` stands. An anchored tag departs like any other once a reader of its
+    zone has heard it, and is not told of anew, because the hub knows.
+    """
+    tags = dict(state.tags)
+    for epc, zone in zones.items():
+        known = tags.get(epc, TagState())
+        if known.told_at > taken_at or known.zone == zone:
+            continue
+        heard = known.heard.get(zone, Heard(ASSUMED_RSSI_DBM, taken_at, 1, 0, ""))
+        tags[epc] = TagState(zone=zone, heard={zone: heard}, seen_clock=-1, told_at=taken_at)
+    return msgspec.structs.replace(state, tags=tags)

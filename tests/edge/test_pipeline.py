@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from contract.messages import (
+    AnchorTags,
     Blind,
     DeviceHealth,
     PeopleCounted,
@@ -223,4 +224,22 @@ def test_tags_of_other_companies_are_counted_and_nothing_else(tmp_path, section,
     assert {o.device: o.state for o in shop.of(DeviceHealth)}["reader-1"] == "ok", "its reader is not silent"
     assert shop.of(Rejected) == []
     assert shop.outbox.dead_letters() == []
+    shop.outbox.close()
+
+
+def test_a_stock_take_anchors_tags_of_the_agents_own_zones_and_survives_a_restart(tmp_path):
+    shop = Shop(tmp_path)
+    ours, foreign = "E28011606000020400000001", "E28011606000020400000002"
+    action = AnchorTags(zones={ours: "shelf-b", foreign: "shelf-z"}, taken_at=START)
+    shop.pipeline.tick(shop.now)
+    assert shop.pipeline.act("nobody", action, shop.now) is None
+    assert shop.pipeline.act("scale-1", action, shop.now) == "", (
+        "it is for the agent, whichever device it names"
+    )
+    shop.pipeline.tick(shop.now)
+    tags = shop.pipeline.state.presence.tags
+    assert {epc: tag.zone for epc, tag in tags.items()} == {ours: "shelf-b"}
+    shop.outbox.close()
+    shop.start()
+    assert {epc: tag.zone for epc, tag in shop.pipeline.state.presence.tags.items()} == {ours: "shelf-b"}
     shop.outbox.close()

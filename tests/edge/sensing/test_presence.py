@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from contract.messages import TagArrived, TagMoved, TagPickedUp, TagPutBack
 from edge.model import InputRead, Place, RejectRead, StatusRead, TagRead
-from edge.sensing.presence import PresenceSettings, PresenceState, restart_presence, sense_presence
+from edge.sensing.presence import (
+    PresenceSettings,
+    PresenceState,
+    anchor_presence,
+    restart_presence,
+    sense_presence,
+)
 
 RING = "30751FEB705C5904E3D50D70"
 OTHER = "30751FEB705C5904E3D50D71"
@@ -200,3 +206,19 @@ def test_a_photo_eye_beside_a_stopped_reader_departs_nothing(bench):
             ]
         )
     assert bench.kinds() == [TagArrived]
+
+
+def test_a_tag_that_a_stock_take_found_is_present_without_a_word_and_departs_once_it_was_heard(bench):
+    bench.state = anchor_presence(bench.state, {RING: "shelf-a"}, bench.now)
+    bench.run(60)
+    assert bench.seen == [], "nobody has heard it here, so nobody has seen it leave"
+    bench.run(10, tags=[(RING, 1, -50.0)]).run(40)
+    assert bench.kinds() == [TagPickedUp]
+
+
+def test_a_stock_take_moves_a_tag_unless_something_was_told_of_it_since(bench):
+    bench.run(5, tags=[(RING, 1, -50.0)]).run(40)
+    told_at = bench.state.tags[RING].told_at
+    assert anchor_presence(bench.state, {RING: "shelf-b"}, told_at - 1) == bench.state
+    anchored = anchor_presence(bench.state, {RING: "shelf-b"}, told_at)
+    assert (anchored.tags[RING].zone, bench.state.tags[RING].zone) == ("shelf-b", None)
