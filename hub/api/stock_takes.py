@@ -26,7 +26,7 @@ State = Literal["open", "counting", "closed", "approved", "cancelled"]
 _T0: Final = 1_790_000_000_000
 
 
-class OpenIn(BaseModel):
+class OpeningIn(BaseModel):
     """What is to be counted; without zones the whole store."""
 
     model_config = ConfigDict(
@@ -40,7 +40,7 @@ class OpenIn(BaseModel):
     note: Who = ""
 
 
-class ReadIn(BaseModel):
+class TagReadIn(BaseModel):
     """A tag, and when it was read last; without that, when the count ended."""
 
     model_config = ConfigDict(extra="forbid")
@@ -58,7 +58,7 @@ class UnitsIn(BaseModel):
     quantity: int = Field(ge=0, le=1_000_000)
 
 
-class CountIn(BaseModel):
+class BatchIn(BaseModel):
     """One batch of one zone: tags by ``handheld`` or ``fixed`` reader, units by ``scanner`` or ``hand``."""
 
     model_config = ConfigDict(
@@ -77,7 +77,7 @@ class CountIn(BaseModel):
     way: CountWay
     started_at: Moment | None = Field(default=None, description="when the count of the zone began")
     counted_at: Moment | None = Field(default=None, description="when it ended; now without it")
-    epcs: list[EpcText | ReadIn] = Field(default=[], max_length=MAX_COUNTED)
+    epcs: list[EpcText | TagReadIn] = Field(default=[], max_length=MAX_COUNTED)
     lines: list[UnitsIn] = Field(default=[], max_length=MAX_COUNTED)
     by: Who = ""
 
@@ -245,7 +245,7 @@ class StockTakeDetailOut(StockTakeOut):
 
 
 @router.post("", summary="Open a stock-take", responses=responses(404, 409, 422, 503))
-async def post_stock_take(store: Slug, body: OpenIn, hub: Hub) -> StepOut:
+async def post_stock_take(store: Slug, body: OpeningIn, hub: Hub) -> StepOut:
     """Begin to count zones, or the whole store. Nothing changes until it is approved."""
     now = hub.clock()
     opened = StockTakeOpened(
@@ -259,7 +259,7 @@ async def post_stock_take(store: Slug, body: OpenIn, hub: Hub) -> StepOut:
 
 
 @router.post("/{stock_take_id}/counts", summary="Add a batch", responses=responses(404, 409, 422, 503))
-async def post_count(store: Slug, stock_take_id: Slug, body: CountIn, hub: Hub) -> StepOut:
+async def post_count(store: Slug, stock_take_id: Slug, body: BatchIn, hub: Hub) -> StepOut:
     """Add what was counted in one zone. The same batch again adds nothing, the same tag again counts once.
 
     A batch of ``fixed`` readers without EPCs stands for what they hold present in the zone now; it is refused
