@@ -19,7 +19,7 @@ from hub.ledger import tables as t
 from hub.ledger.catalogue import Naming
 from hub.ledger.engine import first_line, open_async_engine, open_read_engine
 from hub.projections.devices import StateReport
-from hub.projections.items import IN_HAND_MS, MISSING, NEVER_SEEN_MS, NO_ZONE, PICKED, RECEIVED
+from hub.projections.items import IN_HAND_MS, MISSING, NEVER_SEEN_MS, NO_ZONE, PICKED, PRESENT, RECEIVED
 from hub.projections.on_hand import ItemUnits, Movement, Tray
 
 T = TypeVar("T")
@@ -118,11 +118,14 @@ _ANCHORED: Final = _WITH_BINDING.outerjoin(
     t.zone_anchors, and_(t.zone_anchors.c.store == t.items.c.store, t.zone_anchors.c.zone == _PLACE)
 )
 _KNOWN_MS: Final = case(
-    (t.items.c.status == RECEIVED, t.items.c.received_ms),
+    (and_(t.items.c.status == RECEIVED, t.items.c.received_ms > t.items.c.key_ms), t.items.c.received_ms),
     (t.items.c.status == PICKED, t.items.c.key_ms + IN_HAND_MS),
     else_=t.items.c.key_ms,
 )
-_STATUS: Final = case((t.zone_anchors.c.key_ms > _KNOWN_MS, literal(MISSING)), else_=t.items.c.status)
+_MAY_BE_MISSING: Final = t.items.c.status.in_((PRESENT, RECEIVED, PICKED))
+_STATUS: Final = case(
+    (and_(_MAY_BE_MISSING, t.zone_anchors.c.key_ms > _KNOWN_MS), literal(MISSING)), else_=t.items.c.status
+)
 """The status as :func:`hub.projections.items.status_at` has it."""
 
 

@@ -105,8 +105,8 @@ def status_at(status: str, key_ms: int, received_ms: int, anchor_ms: int | None)
 
     The place is its zone, or :data:`NO_ZONE` for an item in hand or received to no zone.
     """
-    if anchor_ms is None or status == MISSING:
+    if anchor_ms is None or status not in (PRESENT, RECEIVED, PICKED):
         return status
-    known_ms = received_ms if status == RECEIVED else key_ms
+    known_ms = max(key_ms, received_ms) if status == RECEIVED else key_ms
     patience_ms = IN_HAND_MS if status == PICKED else 0
     return MISSING if known_ms < anchor_ms - patience_ms else status

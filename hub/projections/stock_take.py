@@ -119,7 +119,7 @@ class Ledger:
                 return Place(was, event.from_zone, event.picked_at)
             case TagArrived():
                 return Place(RECEIVED, None, received_ms) if 0 <= received_ms < moment else None
-        if item is None or (received_ms if item.status == RECEIVED else item.key_ms) >= moment:
+        if item is None or max(item.key_ms, received_ms if item.status == RECEIVED else -1) >= moment:
             return None
         place = NO_ZONE if item.status == PICKED else item.zone or NO_ZONE
         anchor_ms = self._anchors.zones.get(place)

@@ -204,3 +204,24 @@ def test_returns_take_as_many_units_as_they_bring_back_in_any_order(sales, retur
     random.shuffle(sales)
     random.shuffle(returns)
     assert still_sold(sales, returns) == left
+
+
+@pytest.mark.parametrize(
+    ("status", "key_ms", "received_ms", "now"),
+    [
+        ("present", 99, -1, "missing"),
+        ("present", 100, -1, "present"),
+        ("received", -1, 99, "missing"),
+        ("received", -1, 100, "received"),
+        ("received", 100, -1, "received"),
+        ("picked", 99, -1, "picked"),
+        ("elsewhere", 1, -1, "elsewhere"),
+    ],
+)
+def test_an_item_is_missing_when_its_place_was_counted_after_it_was_last_known(
+    status, key_ms, received_ms, now
+):
+    assert items.status_at(status, key_ms, received_ms, 100) == now
+    assert items.status_at(status, key_ms, received_ms, None) == status
+    long_after = 100 + items.IN_HAND_MS
+    assert items.status_at("picked", 99, -1, long_after) == "missing"
