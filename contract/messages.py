@@ -339,7 +339,25 @@ class SetLabel(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="s
     note: ShortText = ""
 
 
-AnyAction: TypeAlias = SetRegion | SetPower | SetInventory | SetAntennas | SetOutput | Tare | SetLabel
+MAX_ANCHORED: Final = 200
+"""Tags of one :class:`AnchorTags`; more go into several commands."""
+
+
+class AnchorTags(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="anchor_tags"):
+    """Take it from a stock-take where tags are. It is for the agent's own picture and sends nothing to the device.
+
+    Attributes:
+        zones: EPC → zone.
+        taken_at: when that was so; what the agent has told of a tag since then stands.
+    """
+
+    zones: Annotated[dict[EpcHex, Slug], msgspec.Meta(max_length=MAX_ANCHORED)]
+    taken_at: Millis
+
+
+AnyAction: TypeAlias = (
+    SetRegion | SetPower | SetInventory | SetAntennas | SetOutput | Tare | SetLabel | AnchorTags
+)
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

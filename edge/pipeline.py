@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from contract.errors import LinkError
-from contract.messages import AnyAction, AnyObservation
+from contract.messages import AnchorTags, AnyAction, AnyObservation
 from edge.config import Device, Edge
 from edge.diagnosis import LineWatch
 from edge.driver import Driver
@@ -21,7 +21,14 @@ from edge.outbox import TELEMETRY, Outbox
 from edge.sensing.arrays import pack_array, unpack_array
 from edge.sensing.footfall import FootfallState, sense_footfall
 from edge.sensing.health import HealthState, restart_health, sense_health
-from edge.sensing.presence import PresenceState, restart_presence, sense_presence, stored_presence
+from edge.sensing.presence import (
+    PresenceState,
+    anchor_presence,
+    fit,
+    restart_presence,
+    sense_presence,
+    stored_presence,
+)
 from edge.sensing.signals import SignalState, sense_signals
 from edge.sensing.weight import WeightState, sense_weight
 
@@ -152,7 +159,19 @@ class Pipeline:
     def act(self, device: str, action: AnyAction, now: int) -> str | None:
         """Carry out a command; None when there is no such device, else the driver's answer."""
         driver = self._drivers.get(device)
-        return None if driver is None else driver.act(action, now)
+        if driver is None:
+            return None
+        if isinstance(action, AnchorTags):
+            self._anchor(action)
+            return ""
+        return driver.act(action, now)
+
+    def _anchor(self, action: AnchorTags) -> None:
+        presence = fit(self._state.presence, self._edge.place)
+        presence = anchor_presence(presence, action.zones, action.taken_at)
+        self._state = msgspec.structs.replace(self._state, presence=presence)
+        # The command will not come again, so the next pass stores the state whether or not anything happens.
+        self._saved_at = 0
 
     def report(self, observation: AnyObservation) -> None:
         """Add an observation of the agent about itself."""

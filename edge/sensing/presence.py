@@ -476,18 +476,26 @@ def stored_presence(state: PresenceState) -> PresenceState:
     return msgspec.structs.replace(state, pending=(), alive=())
 
 
-def anchor_presence(state: PresenceState, zones: Mapping[str, str], now: int) -> PresenceState:
-    """Believe a planogram or a stock-take: these tags lie in these zones.
+def anchor_presence(state: PresenceState, zones: Mapping[str, str], taken_at: int) -> PresenceState:
+    """Believe a planogram or a stock-take: these tags lay in these zones.
 
-    Zones of other agents are left alone. Nothing is told: whoever counted has told it.
+    What was told of a tag since ``taken_at`` stands, and zones of other agents are left alone. Nothing is told:
+    whoever counted has told it. An anchored tag does not leave before it was heard.
 
     Args:
         state: fitted to its place.
         zones: EPC → zone.
-        now: when it was known, in ms.
+        taken_at: when it was known, in ms.
     """
     number = {zone: index for index, zone in enumerate(state.zones)}
     known = {epc: number[zone] for epc, zone in zones.items() if zone in number}
+    if state.times is not None:
+        told_at = state.times.told_at
+        known = {
+            epc: zone
+            for epc, zone in known.items()
+            if epc not in state.rows or told_at[state.rows[epc]] <= taken_at
+        }
     state = with_rows(state, known)
     if not known or state.tags is None or state.times is None:
         return state
@@ -499,6 +507,14 @@ def anchor_presence(state: PresenceState, zones: Mapping[str, str], now: int) ->
         column[anew] = 0.0
     tags.belief[anew] = np.where(np.arange(STATES) == LIES, 1.0, FLOOR)
     tags.zone[rows], tags.origin[rows], tags.planned[rows] = where, where, True
-    told_at = state.times.told_at.copy()
-    told_at[rows] = np.maximum(told_at[rows], now)
-    return msgspec.structs.replace(state, tags=tags, times=state.times._replace(told_at=told_at))
+    told = state.times.told_at.copy()
+    told[rows] = taken_at
+    return msgspec.structs.replace(state, tags=tags, times=state.times._replace(told_at=told))
+
+
+def told_zone(state: PresenceState, epc: str) -> str | None:
+    """Return the zone a tag was last told to be in; None for in no zone, or not known."""
+    row = state.rows.get(epc)
+    if row is None or state.tags is None or state.tags.zone[row] == NOWHERE:
+        return None
+    return state.zones[state.tags.zone[row]]

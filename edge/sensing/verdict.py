@@ -75,6 +75,7 @@ def decide(tags: Tags, shop: Shop, heard: Heard, turn: int, limits: Thresholds) 
     lies = belief[:, LIES] + belief[:, SHADED]
     leaves = here & (belief[:, PLACED] <= gone)
     leaves &= np.log((gone + belief[:, PLACED]) / lies) > limits.leave_nats
+    leaves &= ~tags.planned | (tags.heard > 0.0).any(axis=1)
     anew = here & ~leaves & (np.log(belief[:, PLACED] / (gone + lies)) > t.RETRO)
     picked = [_pick(tags, int(row)) for row in np.nonzero(leaves)[0]]
     _gather(tags, heard, ~here)

@@ -11,7 +11,7 @@ from hub.ledger import catalogue, reads
 from hub.ledger.reads import Connection
 from hub.projections import footfall as fold
 from hub.projections.business_day import Span, business_date, business_day, local_hour
-from hub.projections.items import NEVER_SEEN_MS, PICKED
+from hub.projections.items import MISSING, NEVER_SEEN_MS, PICKED
 from hub.projections.labels import PickedItem, SaleUnits, SoldUnit, label_sold, still_sold
 
 SOLD: Final = "sold"
@@ -278,8 +278,8 @@ def find_items(
     catalogue.store(connection, store)
     names = catalogue.naming(connection)
     labels = sold_labels(connection, store, names)
-    status = PICKED if wanted.status == SOLD else wanted.status
-    judged_here = wanted.names or status == PICKED
+    status = {SOLD: PICKED, MISSING: None}.get(wanted.status or "", wanted.status)
+    judged_here = wanted.names or wanted.status == MISSING or status == PICKED
     rows = reads.item_rows(
         connection,
         store,
@@ -321,7 +321,7 @@ def _item(row: Any, names: catalogue.Naming, labels: Mapping[str, SoldLabel]) ->
         name=product.name if product else None,
         name_zh=product.name_zh if product else None,
         zone=row.zone,
-        status=SOLD if label is not None else row.status,
+        status=SOLD if label is not None else row.status_now,
         picked_ms=row.picked_ms,
         first_seen_ms=None if row.first_seen_ms == NEVER_SEEN_MS else row.first_seen_ms,
         changed_ms=None if row.key_ms < 0 else row.key_ms,

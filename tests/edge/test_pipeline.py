@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from contract.messages import (
+    AnchorTags,
     Blind,
     DeviceHealth,
     PeopleCounted,
@@ -18,6 +19,7 @@ from edge.config import load_edge
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline, SensingState
 from edge.sensing.arrays import unpack_array
+from edge.sensing.presence import told_zone
 
 START = 1_800_000_000_000
 TAG = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")
@@ -226,4 +228,22 @@ def test_tags_of_other_companies_are_counted_and_nothing_else(tmp_path, section,
     assert {o.device: o.state for o in shop.of(DeviceHealth)}["reader-1"] == "ok", "its reader is not silent"
     assert shop.of(Rejected) == []
     assert shop.outbox.dead_letters() == []
+    shop.outbox.close()
+
+
+def test_a_stock_take_anchors_tags_of_the_agents_own_zones_and_survives_a_restart(tmp_path):
+    shop = Shop(tmp_path)
+    ours, foreign = "E28011606000020400000001", "E28011606000020400000002"
+    action = AnchorTags(zones={ours: "shelf-b", foreign: "shelf-z"}, taken_at=START)
+    shop.pipeline.tick(shop.now)
+    assert shop.pipeline.act("nobody", action, shop.now) is None
+    assert shop.pipeline.act("scale-1", action, shop.now) == "", (
+        "it is for the agent, whichever device it names"
+    )
+    shop.pipeline.tick(shop.now)
+    assert told_zone(shop.pipeline.state.presence, ours) == "shelf-b"
+    assert foreign not in shop.pipeline.state.presence.rows
+    shop.outbox.close()
+    shop.start()
+    assert told_zone(shop.pipeline.state.presence, ours) == "shelf-b"
     shop.outbox.close()

@@ -17,6 +17,7 @@ from edge.sensing.presence import (
     restart_presence,
     sense_presence,
     stored_presence,
+    told_zone,
 )
 
 RING = "30751FEB705C5904E3D50D70"
@@ -313,3 +314,19 @@ def test_zones_that_are_renamed_lose_their_tags_and_keep_the_others():
     bench = Bench().run(10, tags=[(RING, 1, -50.0), (OTHER, 2, -50.0)])
     place = msgspec.structs.replace(PLACE, zones={("r1", 1): "shelf-a", ("r1", 2): "window"})
     assert set(fit(bench.state, place).rows) == {RING}
+
+
+def test_a_tag_that_a_stock_take_found_is_present_without_a_word_and_departs_once_it_was_heard(bench):
+    bench.state = anchor_presence(fit(bench.state, PLACE), {RING: "shelf-a"}, bench.now)
+    bench.run(60)
+    assert bench.seen == [], "nobody has heard it here, so nobody has seen it leave"
+    bench.run(10, tags=[(RING, 1, -50.0)]).run(40)
+    assert bench.kinds() == [TagPickedUp]
+
+
+def test_a_stock_take_moves_a_tag_unless_something_was_told_of_it_since(bench):
+    bench.run(10, tags=[(RING, 1, -50.0)]).run(40)
+    told_at = bench.seen[-1].at
+    early = anchor_presence(bench.state, {RING: "shelf-b"}, told_at - 1)
+    anchored = anchor_presence(bench.state, {RING: "shelf-b"}, told_at)
+    assert (told_zone(early, RING), told_zone(anchored, RING)) == (None, "shelf-b")

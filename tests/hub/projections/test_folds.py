@@ -44,9 +44,9 @@ def test_an_item_is_the_same_in_every_order_and_however_often_told(events, rando
 
 
 def test_any_sighting_knows_better_than_a_receipt_of_goods():
-    received = items.from_receipt("back", "hub", 7)
+    received = items.from_receipt("back", "hub", 7, 40)
     seen = items.from_tag_event(TagArrived(at=0, device="r-1", epc=EPC, zone="a"), "x1", 1)
-    assert items.merge(received, seen) == items.merge(seen, received) == seen
+    assert items.merge(received, seen) == items.merge(seen, received) == seen._replace(received_ms=40)
     assert (received.status, received.first_seen_ms) == (items.RECEIVED, items.NEVER_SEEN_MS)
 
 
@@ -204,3 +204,24 @@ def test_returns_take_as_many_units_as_they_bring_back_in_any_order(sales, retur
     random.shuffle(sales)
     random.shuffle(returns)
     assert still_sold(sales, returns) == left
+
+
+@pytest.mark.parametrize(
+    ("status", "key_ms", "received_ms", "now"),
+    [
+        ("present", 99, -1, "missing"),
+        ("present", 100, -1, "present"),
+        ("received", -1, 99, "missing"),
+        ("received", -1, 100, "received"),
+        ("received", 100, -1, "received"),
+        ("picked", 99, -1, "picked"),
+        ("elsewhere", 1, -1, "elsewhere"),
+    ],
+)
+def test_an_item_is_missing_when_its_place_was_counted_after_it_was_last_known(
+    status, key_ms, received_ms, now
+):
+    assert items.status_at(status, key_ms, received_ms, 100) == now
+    assert items.status_at(status, key_ms, received_ms, None) == status
+    long_after = 100 + items.IN_HAND_MS
+    assert items.status_at("picked", 99, -1, long_after) == "missing"
