@@ -22,12 +22,12 @@ by :data:`MAX_PULSES` and :data:`MAX_WAITING`.
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
-from contract.ids import Slug
-from contract.messages import AnyObservation, EpcHex, PeopleCounted
+from contract.ids import EpcHex, Slug
+from contract.messages import AnyObservation, PeopleCounted
 from edge.model import InputRead, Read, TagRead
 
 GIVE_UP_MS: Final = 4_000
@@ -35,16 +35,21 @@ STAFF_MS: Final = 3_000
 MIN_LENGTH_M: Final = 0.22
 """Shorter is an arm or a bag; bodies are 0.2 m to 0.6 m along their way."""
 
-MIN_TURN_MS: Final = 60
+BAG_SHARE: Final = 0.6
+"""A shadow without a partner that is shorter than this share of the longest beside it is an arm or a bag."""
+
+MIN_TURN_MS: Final = 100
 """A shorter touch of one beam is noise, not somebody who turned round."""
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=64)]
 
 MAX_PULSES: Final = 64
 MAX_WAITING: Final = 1_000
 
 LENGTHS_M: Final = (0.35, 0.45, 0.55, 0.65, 0.80, 1.00)
 PEOPLE_BY_LENGTH: Final = {
-    1.0: (1.08, 1.17, 1.92, 2.26, 2.26, 2.77),
-    2.0: (1.09, 1.33, 2.21, 2.34, 2.86, 3.98),
+    1.0: (1.07, 1.16, 1.93, 2.29, 2.48, 2.89),
+    2.0: (1.08, 1.33, 2.23, 2.33, 3.01, 4.11),
 }
 """Width of the door in m → people per raw count at each of :data:`LENGTHS_M`.
 
@@ -67,11 +72,11 @@ class DoorwaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     line: Slug
     device: Slug
-    outer: int
-    inner: int
+    outer: Port
+    inner: Port
     covered: Literal["high", "low"] = "high"
-    width_m: float = 1.0
-    apart_m: float = 0.2
+    width_m: Annotated[float, msgspec.Meta(gt=0, le=10)] = 1.0
+    apart_m: Annotated[float, msgspec.Meta(ge=0.05, le=0.5)] = 0.2
 
 
 class FootfallSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,7 +126,7 @@ class DoorwayState(msgspec.Struct, frozen=True):
         words: line → its open word.
         waiting: passages not told yet, oldest first.
         staff: (place in the list of staff tags, ms) of late reads.
-        spent: place in that list → when the crossing was that it last marked.
+        spent: place in that list → last read of the passage with which it marked a crossing.
     """
 
     words: dict[str, Word] = {}
@@ -147,10 +152,15 @@ def sense_doorways(
     if not beams:
         return state, []
     badges = {epc: place for place, epc in enumerate(settings.staff_epcs)}
-    words, waiting, staff = dict(state.words), list(state.waiting), list(state.staff)
+    words, waiting, staff, spent = (
+        dict(state.words),
+        list(state.waiting),
+        list(state.staff),
+        dict(state.spent),
+    )
     for read in reads:
         if isinstance(read, TagRead) and read.epc in badges:
-            staff.append((badges[read.epc], read.at))
+            _note(staff, spent, badges[read.epc], read.at)
         elif isinstance(read, InputRead) and (read.device, read.port) in beams:
             doorway, beam = beams[read.device, read.port]
             covered = read.high == (doorway.covered == "high")
@@ -161,7 +171,19 @@ def sense_doorways(
             words[doorway.line] = word
     if not badges:
         return DoorwayState(words), [_told(passage, 0) for passage in waiting]
-    return _without_staff(DoorwayState(words, tuple(waiting), tuple(staff), state.spent), now)
+    return _without_staff(DoorwayState(words, tuple(waiting), tuple(staff), spent), now)
+
+
+def restart_doorways(state: DoorwayState, now: int) -> DoorwayState:
+    """The clock was set back to ``now``: open words are given up, what waits is told with the next step."""
+    words = {
+        line: Word(covered=word.covered, changed=now, given_up=any(word.covered))
+        for line, word in state.words.items()
+    }
+    waiting = tuple(
+        msgspec.structs.replace(passage, at=min(passage.at, now - STAFF_MS - 1)) for passage in state.waiting
+    )
+    return DoorwayState(words, waiting)
 
 
 def spell(word: Word, beam: int, *, covered: bool, at: int) -> Word:
@@ -195,6 +217,8 @@ def bodies(word: Word, apart_m: float) -> Iterator[Body | None]:
         if max((until - since for since, until in outer + inner), default=0) >= MIN_TURN_MS:
             yield None
         return
+    if len(outer) != len(inner):
+        outer, inner = _without_bags(outer), _without_bags(inner)
     few = min(len(outer), len(inner))
     for out, ins in zip(_joined(outer, few), _joined(inner, few), strict=True):
         rise, fall = ins[0][0] - out[0][0], ins[-1][1] - out[-1][1]
@@ -203,6 +227,12 @@ def bodies(word: Word, apart_m: float) -> Iterator[Body | None]:
             continue
         shadow_ms = (out[-1][1] - out[0][0] + ins[-1][1] - ins[0][0]) / 2
         yield Body(rise > 0, apart_m * shadow_ms / abs(rise + fall) * 2, max(len(out), len(ins)))
+
+
+def _without_bags(pulses: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the shadows without those much shorter than the longest: an arm before or behind its body."""
+    longest = max(until - since for since, until in pulses)
+    return [pulse for pulse in pulses if pulse[1] - pulse[0] >= BAG_SHARE * longest]
 
 
 def people(length_m: float, width_m: float) -> float:
@@ -260,20 +290,33 @@ def _told(passage: Passage, staff: int) -> PeopleCounted:
 
 def _without_staff(state: DoorwayState, now: int) -> tuple[DoorwayState, list[AnyObservation]]:
     """Tell the passages that no staff read can concern any more, marking those that were staff's."""
-    waiting, spent, told = list(state.waiting), dict(state.spent), list[AnyObservation]()
+    waiting, staff, spent = list(state.waiting), list(state.staff), dict(state.spent)
+    told: list[AnyObservation] = []
     while waiting and (waiting[0].at + STAFF_MS < now or len(waiting) > MAX_WAITING):
         first, own = waiting[0], 0
         crossed = [passage.at for passage in waiting if passage.entered or passage.left]
-        for badge in {badge for badge, _ in state.staff} if first.entered or first.left else ():
-            seen = [at for other, at in state.staff if other == badge and abs(at - first.at) <= STAFF_MS]
-            fresh = first.at - spent.get(badge, first.at - 2 * STAFF_MS - 1) > STAFF_MS
-            if seen and fresh and own < first.entered + first.left and _nearest(crossed, seen) == first.at:
-                own, spent[badge] = own + 1, first.at
+        for badge in sorted({badge for badge, _ in staff}) if first.entered or first.left else ():
+            seen = [at for other, at in staff if other == badge and abs(at - first.at) <= STAFF_MS]
+            if seen and own < first.entered + first.left and _nearest(crossed, seen) == first.at:
+                own += 1
+                later = [at for other, at in staff if other == badge and at > max(seen)]
+                staff = [read for read in staff if read[0] != badge]
+                spent[badge] = max(seen)
+                for at in later:
+                    _note(staff, spent, badge, at)
         told.append(_told(waiting.pop(0), own))
     since = min((passage.at for passage in waiting), default=now) - 2 * STAFF_MS
-    staff = tuple(seen for seen in state.staff if seen[1] >= since)[-MAX_WAITING:]
+    staff = [read for read in staff if read[1] >= since][-MAX_WAITING:]
     spent = {badge: at for badge, at in spent.items() if at >= since}
-    return DoorwayState(state.words, tuple(waiting), staff, spent), told
+    return DoorwayState(state.words, tuple(waiting), tuple(staff), spent), told
+
+
+def _note(staff: list[tuple[int, int]], spent: dict[int, int], badge: int, at: int) -> None:
+    """Add a read of a staff tag, unless it goes on with a passage that has marked its crossing already."""
+    if badge in spent and at - spent[badge] <= STAFF_MS:
+        spent[badge] = max(spent[badge], at)
+    else:
+        staff.append((badge, at))
 
 
 def _nearest(crossed: Iterable[int], seen: list[int]) -> int:
