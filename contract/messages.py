@@ -109,11 +109,23 @@ class WeightChanged(Observation, frozen=True, kw_only=True, tag="weight_changed"
 
 
 class PeopleCounted(Observation, frozen=True, kw_only=True, tag="people_counted"):
-    """People who crossed a counting line since the previous report of that line."""
+    """People who crossed a counting line since the previous report of that line.
+
+    Attributes:
+        entered, left: as counted.
+        estimated_entered, estimated_left: how many people these are on average, where the counter knows how
+            much it merges; None when it does not.
+        turned: came into the doorway and went back.
+        staff: how many of those counted were staff; a report with staff counts one direction only.
+    """
 
     line: Slug
     entered: Count = 0
     left: Count = 0
+    estimated_entered: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    estimated_left: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    turned: Count = 0
+    staff: Count = 0
 
 
 class InputChanged(Observation, frozen=True, kw_only=True, tag="input_changed"):

@@ -19,6 +19,7 @@ from edge.driver import Driver
 from edge.model import Read, RejectRead, StatusRead, TagRead
 from edge.outbox import TELEMETRY, Outbox
 from edge.sensing.arrays import pack_array, unpack_array
+from edge.sensing.doorway import DoorwayState, restart_doorways, sense_doorways
 from edge.sensing.footfall import FootfallState, sense_footfall
 from edge.sensing.health import HealthState, restart_health, sense_health
 from edge.sensing.presence import (
@@ -50,6 +51,7 @@ class SensingState(msgspec.Struct, frozen=True):
     footfall: FootfallState = FootfallState()
     health: HealthState = HealthState()
     signals: SignalState = SignalState()
+    doorways: DoorwayState = DoorwayState()
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -195,13 +197,18 @@ class Pipeline:
         if not self._edge.config.epc.keeps_all:
             reads = [self._passed(read) for read in reads]
         place, config, state = self._edge.place, self._edge.config, self._state
+        doorways, crossed = sense_doorways(
+            state.doorways, reads, now, doorways=config.doorways, settings=config.footfall
+        )
+        if config.footfall.staff_epcs:
+            reads = [self._without_badge(read) for read in reads]
         presence, tags = sense_presence(state.presence, reads, now, place=place, settings=config.presence)
         weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
         footfall, people = sense_footfall(state.footfall, reads, now, place=place)
         health, news = sense_health(state.health, reads, now, place=place)
         signals, said = sense_signals(state.signals, reads, now, place=place, settings=config.enrolment)
-        self._state = SensingState(presence, weight, footfall, health, signals)
-        fresh: list[AnyObservation] = [*tags, *steps, *people, *said, *news]
+        self._state = SensingState(presence, weight, footfall, health, signals, doorways)
+        fresh: list[AnyObservation] = [*tags, *steps, *people, *crossed, *said, *news]
         if suspect:
             fresh = [msgspec.structs.replace(observation, suspect=True) for observation in fresh]
         self._unsaved.extend(fresh)
@@ -216,9 +223,17 @@ class Pipeline:
         """Return the read, or a mere sign of life for a tag that does not count here."""
         if not isinstance(read, TagRead) or self._edge.config.epc.keeps(read.epc):
             return read
+        if read.epc in self._edge.config.footfall.staff_epcs:
+            return read
         if not self.filtered[read.device]:
             log.info("event=epc_filtered device=%s first=%s effect=counted_only", read.device, read.epc)
         self.filtered[read.device] += read.reads
+        return StatusRead(device=read.device, at=read.at, what="alive")
+
+    def _without_badge(self, read: Read) -> Read:
+        """Return the read, or a mere sign of life for a tag that staff wear: its EPC stays here."""
+        if not isinstance(read, TagRead) or read.epc not in self._edge.config.footfall.staff_epcs:
+            return read
         return StatusRead(device=read.device, at=read.at, what="alive")
 
     def _clock_set_back(self, now: int) -> None:
@@ -228,7 +243,10 @@ class Pipeline:
         )
         health, _ = restart_health(self._state.health, now, place=self._edge.place)
         presence = restart_presence(self._state.presence)
-        self._state = msgspec.structs.replace(self._state, health=health, presence=presence)
+        doorways = restart_doorways(self._state.doorways, now)
+        self._state = msgspec.structs.replace(
+            self._state, health=health, presence=presence, doorways=doorways
+        )
         self._saved_at = now
         for driver in self._drivers.values():
             driver.connected(now)

@@ -517,4 +517,4 @@ def told_zone(state: PresenceState, epc: str) -> str | None:
     row = state.rows.get(epc)
     if row is None or state.tags is None or state.tags.zone[row] == NOWHERE:
         return None
-    return state.zones[state.tags.zone[row]]
+    return state.zones[int(state.tags.zone[row])]

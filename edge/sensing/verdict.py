@@ -70,12 +70,15 @@ def decide(tags: Tags, shop: Shop, heard: Heard, turn: int, limits: Thresholds) 
     """
     tags = tags.copied()
     here = tags.zone != NOWHERE
+    # Somebody says that it lies there, and no reader has ever heard it there: its silence is nothing new.
+    unheard = here & tags.planned & ~(tags.heard > 0.0).any(axis=1)
+    tags.belief[unheard] = np.where(np.arange(STATES) == LIES, 1.0, FLOOR)
+    tags.misses[unheard] = 0.0
     belief = tags.belief
     gone = belief[:, HAND] + belief[:, AWAY]
     lies = belief[:, LIES] + belief[:, SHADED]
     leaves = here & (belief[:, PLACED] <= gone)
     leaves &= np.log((gone + belief[:, PLACED]) / lies) > limits.leave_nats
-    leaves &= ~tags.planned | (tags.heard > 0.0).any(axis=1)
     anew = here & ~leaves & (np.log(belief[:, PLACED] / (gone + lies)) > t.RETRO)
     picked = [_pick(tags, int(row)) for row in np.nonzero(leaves)[0]]
     _gather(tags, heard, ~here)

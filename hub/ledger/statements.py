@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from hub.ledger import side_tables as side
 from hub.ledger import tables as t
+from hub.projections import footfall
 
 ROWS_AT_ONCE: Final = 250
 """Rows of a statement named ``…_rows``."""
@@ -81,7 +82,7 @@ def compile_statements(backend: str) -> Statements:
         ),
         trays=write.trays(),
         heat=write.upsert(t.heat, add=("picked_up", "put_back", "arrived")),
-        footfall=write.upsert(t.footfall, add=("entered", "left_")),
+        footfall=write.upsert(t.footfall, add=footfall.Sums._fields),
         device_states=write.register(t.device_states, ("zones", "reads", "rejects", "detail")),
         device_rejects=write.upsert(t.device_rejects, add=("count",), greatest=("last_ms",)),
         try_ons=write.insert(t.try_ons),

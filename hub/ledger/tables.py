@@ -329,6 +329,11 @@ footfall: Final = Table(
     int_column("bucket_ms", key=True),
     int_column("entered"),
     int_column("left_"),
+    int_column("entered_milli", default="0"),
+    int_column("left_milli", default="0"),
+    int_column("turned", default="0"),
+    int_column("staff_entered", default="0"),
+    int_column("staff_left", default="0"),
     sqlite_with_rowid=False,
 )
 

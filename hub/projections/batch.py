@@ -61,7 +61,7 @@ class Batch:
         self.items: dict[tuple[str, str], items.ItemState] = {}
         self.trays: dict[tuple[str, str], trays.TrayState] = {}
         self.heat: dict[tuple[str, str, int], list[int]] = {}
-        self.footfall: dict[tuple[str, str, int], tuple[int, int]] = {}
+        self.footfall: dict[tuple[str, str, int], footfall.Sums] = {}
         self.device_states: dict[tuple[str, str, str], Row] = {}
         self.device_rejects: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.try_ons: list[Row] = []
@@ -111,11 +111,7 @@ class Batch:
 
     def _people(self, store: str, _stream: str, _seq: int, _position: int, event: PeopleCounted) -> None:
         key = (store, event.line, footfall.bucket_of(event.at))
-        entered, left = self.footfall.get(key, (0, 0))
-        self.footfall[key] = (
-            entered + footfall.plausible(event.entered),
-            left + footfall.plausible(event.left),
-        )
+        self.footfall[key] = footfall.add(self.footfall.get(key, footfall.Sums()), footfall.sums_of(event))
 
     def _health(self, store: str, stream: str, seq: int, _position: int, event: DeviceHealth) -> None:
         key = (store, event.device, event.state)

@@ -119,7 +119,31 @@ def test_a_broken_counter_cannot_overflow_a_sum():
     batch = Batch()
     for seq in (1, 2):
         batch.add("s", "x1", seq, seq, PeopleCounted(at=1, device="c", line="1", entered=2**53, left=1))
-    assert batch.footfall == {("s", "1", 0): (2_000_000, 2)}
+    assert batch.footfall == {("s", "1", 0): footfall.Sums(2_000_000, 2, 2_000_000_000, 2_000)}
+
+
+def test_estimates_turned_and_staff_stand_beside_the_raw_counts():
+    batch = Batch()
+    for seq, event in enumerate(
+        [
+            PeopleCounted(
+                at=1, device="c", line="1", entered=2, estimated_entered=2.75, estimated_left=0.0, staff=1
+            ),
+            PeopleCounted(at=2, device="c", line="1", left=1, estimated_left=1.07, turned=2, staff=1),
+            PeopleCounted(at=3, device="old", line="1", entered=1),
+        ],
+        1,
+    ):
+        batch.add("s", "x1", seq, seq, event)
+    [sums] = batch.footfall.values()
+    assert sums == footfall.Sums(
+        entered=3, left_=1, entered_milli=3_750, left_milli=1_070, turned=2, staff_entered=1, staff_left=1
+    )
+
+
+def test_there_are_never_more_staff_than_people():
+    sums = footfall.sums_of(PeopleCounted(at=1, device="c", line="1", entered=2, left=1, staff=9))
+    assert (sums.staff_entered, sums.staff_left) == (2, 1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5))))
