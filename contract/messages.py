@@ -134,35 +134,24 @@ class WeightChanged(Observation, frozen=True, kw_only=True, tag="weight_changed"
     moved_from: Slug | None = None
 
 
-class Disagreement(Observation, frozen=True, kw_only=True, tag="disagreement"):
-    """In a zone with tags and scales, the two told different stories of the same moment.
+class PeopleCounted(Observation, frozen=True, kw_only=True, tag="people_counted"):
+    """People who crossed a counting line since the previous report of that line.
 
     Attributes:
-        device: the scale, or the one whose zone it is when the scale said nothing.
-        sku: which the weight named, None when it named none or several.
-        by_tags: items that left (-) or came (+) by their tags.
-        by_weight: units that left (-) or came (+) by weight; 0 when it named none.
-        weight_g: what the scales of the zone lost (-) or gained (+).
-        why: ``no_tag_left`` weight changed and no tag with it (also when goods came back);
-            ``no_weight_left`` tags left or came and no weight; ``other_item`` the tag's product is not the
-            one that weight names; ``other_count`` both changed by different counts; ``ambiguous_weight``
-            the weight fits several products, the tags are the better witness.
+        entered, left: as counted.
+        estimated_entered, estimated_left: how many people these are on average, where the counter knows how
+            much it merges; None when it does not.
+        turned: came into the doorway and went back.
+        staff: how many of those counted were staff; a report with staff counts one direction only.
     """
-
-    zone: Slug
-    sku: ShortText | None = None
-    by_tags: int
-    by_weight: int
-    weight_g: Grams
-    why: Literal["no_tag_left", "no_weight_left", "other_item", "other_count", "ambiguous_weight"]
-
-
-class PeopleCounted(Observation, frozen=True, kw_only=True, tag="people_counted"):
-    """People who crossed a counting line since the previous report of that line."""
 
     line: Slug
     entered: Count = 0
     left: Count = 0
+    estimated_entered: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    estimated_left: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    turned: Count = 0
+    staff: Count = 0
 
 
 class InputChanged(Observation, frozen=True, kw_only=True, tag="input_changed"):
@@ -257,7 +246,6 @@ AnyObservation: TypeAlias = (
     | TagPickedUp
     | TagPutBack
     | WeightChanged
-    | Disagreement
     | PeopleCounted
     | InputChanged
     | TagPresented
@@ -389,7 +377,25 @@ class SetLabel(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="s
     note: ShortText = ""
 
 
-AnyAction: TypeAlias = SetRegion | SetPower | SetInventory | SetAntennas | SetOutput | Tare | SetLabel
+MAX_ANCHORED: Final = 200
+"""Tags of one :class:`AnchorTags`; more go into several commands."""
+
+
+class AnchorTags(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="anchor_tags"):
+    """Take it from a stock-take where tags are. It is for the agent's own picture and sends nothing to the device.
+
+    Attributes:
+        zones: EPC → zone.
+        taken_at: when that was so; what the agent has told of a tag since then stands.
+    """
+
+    zones: Annotated[dict[EpcHex, Slug], msgspec.Meta(max_length=MAX_ANCHORED)]
+    taken_at: Millis
+
+
+AnyAction: TypeAlias = (
+    SetRegion | SetPower | SetInventory | SetAntennas | SetOutput | Tare | SetLabel | AnchorTags
+)
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -21,6 +21,7 @@ from edge.driver import DriverSpec, Framing, Transport
 from edge.drivers import driver
 from edge.model import Place, Tray, TrayItem
 from edge.outbox import Bounds
+from edge.sensing.doorway import DoorwaySettings, FootfallSettings
 from edge.sensing.presence import PresenceSettings
 from edge.sensing.signals import EnrolmentSettings
 from edge.sensing.weight import WeightSettings
@@ -128,6 +129,8 @@ class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     presence: PresenceSettings = PresenceSettings()
     weight: WeightSettings = WeightSettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
+    footfall: FootfallSettings = FootfallSettings()
+    doorways: tuple[DoorwaySettings, ...] = ()
     epc: EpcFilter = EpcFilter()
 
 
@@ -174,6 +177,7 @@ def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
             )
     devices = tuple(_device(settings, path.name) for settings in config.devices)
     _no_twice([device.settings.id for device in devices], f"{path.name}: device id")
+    _check_doorways(config.doorways, devices, path.name)
     pushing = [device for device in devices if device.settings.transport == "http"]
     _no_twice([push_path(device.settings) for device in pushing], f"{path.name}: HTTP path")
     token = environment.get("SHELFWISE_DEVICE_TOKEN", "")
@@ -224,7 +228,9 @@ def _device(settings: DeviceSettings, file: str) -> Device:
             f"{where}: table 'antennas' is missing; expected antenna number = zone, for example 1 = \"shelf-a\""
         )
     if spec.kind == "scale" and settings.tray is None:
-        raise ConfigError(f"{where}: table 'tray' is missing; expected zone, and sku and unit_weight_g or items")
+        raise ConfigError(
+            f"{where}: table 'tray' is missing; expected zone, and sku and unit_weight_g or items"
+        )
     if settings.tray is not None:
         _check_tray(settings.tray, where)
     checked = read_settings(
@@ -242,7 +248,26 @@ def _check_tray(tray: TraySettings, where: str) -> None:
     for unit_weight_g in weights if tray.unit_weight_g is None else [tray.unit_weight_g]:
         if unit_weight_g <= 0:
             raise ConfigError(f"{where}: key 'unit_weight_g' is {unit_weight_g}; expected a weight above 0")
-    _no_twice([item.sku for item in tray.items], f"{where}: sku on the tray", "a tray names each SKU once")
+    _no_twice([item.sku for item in tray.items], f"{where}: tray item", "item")
+
+
+def _check_doorways(doorways: tuple[DoorwaySettings, ...], devices: tuple[Device, ...], file: str) -> None:
+    kinds = {device.settings.id: device.spec.kind for device in devices}
+    beams: list[str] = []
+    for doorway in doorways:
+        where = f"{file}: doorway {doorway.line!r}"
+        if doorway.device not in kinds:
+            raise ConfigError(
+                f"{where}: key 'device' is {doorway.device!r}; expected a device of this file: {', '.join(kinds)}"
+            )
+        if kinds[doorway.device] != "rfid":
+            raise ConfigError(
+                f"{where}: device {doorway.device!r} is a {kinds[doorway.device]}; expected a reader with inputs for the beams"
+            )
+        beams += [f"{doorway.device} input {port}" for port in (doorway.outer, doorway.inner)]
+    counters = {device.settings.line for device in devices if device.settings.line}
+    _no_twice([*(doorway.line for doorway in doorways), *counters], f"{file}: counting line", "doorway")
+    _no_twice(beams, f"{file}: beam", "beam")
 
 
 def address_of(settings: DeviceSettings, where: str = "device") -> tuple[str, int]:
@@ -305,7 +330,7 @@ def _trays(devices: tuple[Device, ...], file: str) -> dict[str, Tray]:
     return trays
 
 
-def _no_twice(names: list[str], what: str, expected: str = "every device needs its own") -> None:
+def _no_twice(names: list[str], what: str, each: str = "device") -> None:
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"{what} {name!r} is used twice; {expected}")
+            raise ConfigError(f"{what} {name!r} is used twice; every {each} needs its own")

@@ -143,7 +143,8 @@ def record(
     white_g = chance.uniform(*(noise.white_g_80 if readings_per_s > 10 else noise.white_g_10))
     readings += chance.normal(0.0, white_g, count)
     readings[chance.random(count) < noise.spike_share] += noise.spike_g
-    return np.round(readings, 2)
+    rounded: Grams = np.round(readings, 2)
+    return rounded
 
 
 def _slow(noise: LoadCellNoise, chance: np.random.Generator, at_s: Grams, load: Grams) -> Grams:
@@ -161,7 +162,7 @@ def _slow(noise: LoadCellNoise, chance: np.random.Generator, at_s: Grams, load: 
 
 def _creep(load: Grams, share: float, lasts_s: float) -> Grams:
     """Return how far the cell has given way: behind each change of the load, exponentially."""
-    creep = np.empty(load.size)
+    creep: Grams = np.empty(load.size)
     edges = [0, *(np.flatnonzero(np.diff(load)) + 1), load.size]
     reached = share * load[0]
     for first, last in zip(edges, edges[1:], strict=False):

@@ -15,14 +15,14 @@ from typing import Any, Final
 import msgspec
 
 from cli.bench.sensing.contest import Conditions, Contest
-from cli.bench.sensing.matching import match
+from cli.bench.sensing.matching import Event, match
 from cli.bench.sensing.scales import Told, moving_average_difference, settle_step_10
 from contract.errors import ConfigError
 from contract.messages import ItemStep, WeightChanged
 from edge.model import Place, Read, Tray, TrayItem, WeightRead
 from edge.sensing.weight import WeightSettings, WeightState, sense_weight
 from firmware_sim.world.load_cell import LoadCellNoise
-from firmware_sim.world.weighed_shelf import ShelfPlan, ShelfRecording, watch_shelf
+from firmware_sim.world.weighed_shelf import ShelfEvent, ShelfPlan, ShelfRecording, watch_shelf
 
 ZONE: Final = "shelf"
 START_MS: Final = 1_800_000_000_000
@@ -30,6 +30,7 @@ PASS_MS: Final = 100
 BEFORE_MS: Final = 1_000
 AFTER_MS: Final = 5_000
 BURST_G: Final = (7.99, 8.0)
+READINGS_PER_S: Final = 80
 
 _PLAN: Final = frozenset(ShelfPlan.__struct_fields__)
 _NOISE: Final = frozenset(LoadCellNoise.__struct_fields__)
@@ -41,7 +42,7 @@ _BASELINES: Final[dict[str, Callable[..., list[Told]]]] = {
 
 def recording(seed: int, conditions: Conditions) -> ShelfRecording:
     """Return the scenario's shelf; overrides are fields of its plan or its physics, and ``readings_per_s``."""
-    plan, noise, rate = ShelfPlan(), LoadCellNoise(vibration_g=BURST_G), 10
+    plan, noise, rate = ShelfPlan(), LoadCellNoise(vibration_g=BURST_G), READINGS_PER_S
     for name, value in conditions.overrides.items():
         if name == "readings_per_s":
             rate = int(value)
@@ -55,9 +56,7 @@ def recording(seed: int, conditions: Conditions) -> ShelfRecording:
             raise ConfigError(
                 f"--set {name}: weight-vibration has no such number; expected readings_per_s or a number of its plan or physics"
             )
-    return watch_shelf(
-        plan, noise, seed, minutes=conditions.minutes, readings_per_s=rate, start_ms=START_MS
-    )
+    return watch_shelf(plan, noise, seed, minutes=conditions.minutes, readings_per_s=rate, start_ms=START_MS)
 
 
 def place_of(shelf: ShelfRecording, *, planogram: bool) -> Place:
@@ -119,8 +118,8 @@ def score(shelf: ShelfRecording, told: list[Told]) -> dict[str, float | None]:
         BEFORE_MS,
         AFTER_MS,
     )
-    true = {(event.plate, event.at_ms): event for event in shelf.events}
-    said = {(step.plate, step.at_ms): step for step in told}
+    true: dict[Event, ShelfEvent] = {(event.plate, event.at_ms): event for event in shelf.events}
+    said: dict[Event, Told] = {(step.plate, step.at_ms): step for step in told}
     pairs = [(true[one], said[other]) for one, other in matching.pairs]
     goods = [(event, step) for event, step in pairs if event.items]
     single = [(event, step) for event, step in goods if sum(abs(units) for _, units in event.items) == 1]
