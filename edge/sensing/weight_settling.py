@@ -13,6 +13,7 @@ times of readings. A scale that is asked rarely is judged by its last three.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
@@ -147,8 +148,6 @@ def _is_quiet(values: list[float], limit_g: float) -> bool:
 
 def _learn(noise_g: float, values: list[float]) -> float:
     """Return the noise after one more window: a running quantile, up a little, down a little more."""
-    seen_g = SD_OF_DIFFERENCE * median(
-        abs(later - earlier) for earlier, later in zip(values, values[1:], strict=False)
-    )
+    seen_g = SD_OF_DIFFERENCE * median(abs(later - earlier) for earlier, later in pairwise(values))
     share = NOISE_QUANTILE if seen_g > noise_g else NOISE_QUANTILE - 1.0
     return max(LEAST_NOISE_G, noise_g * (1.0 + NOISE_STEP * share))

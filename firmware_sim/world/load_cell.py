@@ -8,6 +8,7 @@ are those of the project's noise model; a recording of half an hour takes well b
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -165,7 +166,7 @@ def _creep(load: Grams, share: float, lasts_s: float) -> Grams:
     creep: Grams = np.empty(load.size)
     edges = [0, *(np.flatnonzero(np.diff(load)) + 1), load.size]
     reached = share * load[0]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         goal = share * load[first]
         part = goal + (reached - goal) * np.exp(-np.arange(last - first) / (GRID_HZ * lasts_s))
         creep[first:last] = part
