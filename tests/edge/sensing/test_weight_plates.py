@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 
 from edge.model import Place, Tray, TrayItem, WeightRead
 from edge.sensing.weight import WeightSettings, WeightState, sense_weight
+from edge.sensing.weight_identity import Thing
+from edge.sensing.weight_plates import PlateState, tell_step
+from edge.sensing.weight_plates import Shelf as Plates
+from edge.sensing.weight_settling import Settled
 
 WEIGHTS = {"amber": 60.0, "beryl": 145.0, "coral": 310.0}
 PLAN = {"left": {"amber": 6, "beryl": 4}, "right": {"coral": 5}}
@@ -191,6 +195,20 @@ def test_a_reading_that_comes_late_is_left_out():
 def test_state_is_bounded():
     shelf = Shelf()
     for _ in range(80):
-        shelf.step("right", -20_000.0, rest_s=1.2).step("right", 20_000.0, rest_s=1.2)
-    assert len(shelf.state.away["shelf"]) <= 64
-    assert len(shelf.state.plates["right"].laid) <= 16
+        shelf.step("right", -310.0, rest_s=1.2)
+        shelf.step("left", 20_000.0, rest_s=1.2)
+    assert len(shelf.state.away["shelf"]) == 64
+    assert len(shelf.state.plates["left"].laid) == 16
+
+
+@pytest.mark.parametrize(("sign", "booked"), [(+1, True), (+1, False), (-1, False)])
+def test_what_stock_never_followed_edits_nothing_when_it_is_undone_however_sure_it_seems(sign, booked):
+    place = place_of(PLAN)
+    shelf = Plates(zone="shelf", trays=place.trays)
+    thing = Thing(310.0, 1_000, "right", (((("coral", 1),), 1.0),), booked)
+    plate = PlateState(units={"coral": 5}, laid=() if sign > 0 else (thing,))
+    step = Settled(9_000, 1550.0 + sign * 310.0, sign * 310.0, 0.2, first=False)
+    away = (thing,) if sign > 0 else ()
+    plate, _, told = tell_step({"right": plate}, away, step, "right", shelf, WeightSettings())
+    assert bool(told.items) is booked
+    assert plate.units == {"coral": 6 if booked else 5}
