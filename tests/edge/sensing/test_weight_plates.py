@@ -212,3 +212,12 @@ def test_what_stock_never_followed_edits_nothing_when_it_is_undone_however_sure_
     plate, _, told = tell_step({"right": plate}, away, step, "right", shelf, WeightSettings())
     assert bool(told.items) is booked
     assert plate.units == {"coral": 6 if booked else 5}
+
+
+def test_units_that_were_counted_wrongly_never_become_negative():
+    shelf = Plates(zone="shelf", trays=place_of({"right": {"coral": 0}}).trays)
+    step = Settled(9_000, 310.0, -310.0, 0.2, first=False)
+    plates = {"right": PlateState(units={"coral": 0})}
+    plate, _, told = tell_step(plates, (), step, "right", shelf, WeightSettings(stock_nats=0.0))
+    assert [(item.sku, item.units, item.on_plate) for item in told.items] == [("coral", -1, 0)]
+    assert plate.units == {"coral": 0}
