@@ -86,8 +86,9 @@ PLANNED_ZONE: Final = 0.999
 """Prior that a tag lies where it was picked up, and where a planogram or a stock-take put it."""
 
 SURE: Final = 0.95
+LIKELY: Final = 0.7
 PATIENCE: Final = 6
-NEW_PATIENCE: Final = 2
+NEW_PATIENCE: Final = 4
 """A tag is given a zone when it is this sure, or after so many cycles; fewer when nothing is known of it yet."""
 
 RETRO: Final = 2.5

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 
 from cli.bench.sensing.shelf import Told
-from contract.messages import TagArrived, TagMoved, TagPickedUp, TagPutBack
+from contract.messages import AnyObservation, TagArrived, TagMoved, TagPickedUp, TagPutBack
 from edge.model import Place
 from edge.sensing.belief import Ints
 from edge.sensing.presence import PresenceSettings, fold_cycle
@@ -31,7 +31,8 @@ class ProductMethod:
 
     def __init__(self, scene: Scene, settings: PresenceSettings | None = None) -> None:
         reader = scene.scenario.readers[0]
-        place = Place(
+        self.reader = reader.device
+        self.place = Place(
             zones={(reader.device, port): zone for port, zone in reader.ports().items()},
             trays={},
             lines={},
@@ -39,7 +40,7 @@ class ProductMethod:
         )
         self._settings = settings or PresenceSettings()
         self._zone = {zone.id: index for index, zone in enumerate(scene.scenario.zones)}
-        state = fit(PresenceState(), place)
+        state = fit(PresenceState(), self.place)
         self.state = anchor_presence(state, planogram(scene.scenario), scene.start)
         self._known: dict[str, int] = {}
         self._row = np.empty(0, dtype=np.int64)
@@ -62,7 +63,12 @@ class ProductMethod:
             settings=self._settings,
             hints={},
         )
+        return self.judged(told, epcs)
+
+    def judged(self, told: list[AnyObservation], epcs: list[str]) -> Told:
+        """Return observations as rows of the scene; tags that the scene does not know are left out."""
         number = {epc: index for index, epc in enumerate(epcs)} if told else {}
+        told = [one for one in told if getattr(one, "epc", None) in number]
         picks, puts, moves = [], [], []
         for one in told:
             match one:
