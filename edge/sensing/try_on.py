@@ -1,0 +1,557 @@
+"""Try-ons: a tag was carried into a fitting room, stayed, and came out.
+
+Rooms are zones that are no shelves. Reads are gathered per cycle of a second, tag and zone (the loudest
+antenna of a zone counts). For each tag and room the stage sums evidence, forgetting old evidence slowly:
+
+- the room hears it better than every other zone does (``margin_db``);
+- its shelf hears it less than it used to, *more* than that shelf's other tags have become weaker: a body
+  before the shelf weakens all of them alike;
+- the room hears it better than it used to through the wall, likewise compared with its neighbours;
+- the room hears it about as well as its shelf did, so it is in the room and not before the curtain.
+
+A try-on starts when the log-odds have stayed above ``log_odds`` until the tag was in the room for
+``dwell_ms``. Tags that came into one room within ``together_ms`` of each other are one session. It ends when
+another zone hears the tag about as well as a shelf would, or when the room has not heard it for
+``silence_ms`` while it could have, and either somebody else has, the whole session is silent, or
+``lost_ms`` have passed. The event time of an end is the last time it was heard in the room.
+
+Always: a silent reader ends nothing and starts nothing, because spans are counted in cycles in which the
+room's reader was alive. What was there when the stage first ran rests where it is. Every started try-on
+ends exactly once. Rules and their figures: docs/sensing.md.
+"""
+
+import math
+from statistics import median, pstdev
+from typing import Final
+
+import msgspec
+
+from contract.ids import Slug
+from contract.messages import AnyObservation, TryOnEnded, TryOnStarted
+from edge.model import NOT_SENSING, InputRead, Place, Read, RejectRead, StatusRead, TagRead
+
+CYCLE_MS: Final = 1_000
+ALIVE_MS: Final = 3_000
+ACQUAINTED: Final = 60
+"""Cycles in which everything heard is taken to rest where it is."""
+
+ASSUMED_RSSI_DBM: Final = -60.0
+FLOOR_DBM: Final = -76.0
+"""What a zone is said to hear of a tag that it does not read."""
+
+LEVEL_WEIGHT: Final = 0.3
+FADES_AFTER: Final = 3
+FADE_DB: Final = 3.0
+"""A level that is not read any more is believed for so many cycles and then sinks by this much in each."""
+
+REST_WEIGHT: Final = 0.04
+SETTLES: Final = 12
+NEAR_DB: Final = 10.0
+"""A tag that a zone hears this much less than its shelf did is not in that zone."""
+
+UNKNOWN_NEAR_DBM: Final = -66.0
+"""The same for a tag that no shelf is known to have heard."""
+
+MEMORY: Final = 0.9
+GAIN: Final = 0.35
+MOST_ODDS: Final = 10.0
+COMMON_DB: Final = (-15.0, 6.0)
+COMMON_TAGS: Final = 4
+
+JITTER_CYCLES: Final = 5
+WORN_WINDOWS: Final = 6
+
+LEFT_CYCLES: Final = 8.0
+LEFT_NEAR_DB: Final = 8.0
+FORGET_MS: Final = 24 * 3_600_000
+MAX_TAGS: Final = 20_000
+MAX_SESSIONS: Final = 8
+
+
+class TryOnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of fitting rooms.
+
+    Attributes:
+        rooms: zones that are fitting rooms; without one the stage does nothing.
+        margin_db: how much better than every other zone a room must hear a tag.
+        log_odds: evidence that starts a try-on.
+        dwell_ms: how long a tag must be in the room.
+        silence_ms: silence in the room, while its reader is alive, that may mean it left.
+        lost_ms: … and that means it left whatever else is known.
+        longest_ms: what has been in a room this long is not being tried on any more.
+        together_ms: arrivals this close together are one session.
+        worn_sd_db: an RSSI that jitters more than this within five seconds is that of a worn garment.
+    """
+
+    rooms: tuple[Slug, ...] = ()
+    margin_db: float = 3.0
+    log_odds: float = 4.0
+    dwell_ms: int = 20_000
+    silence_ms: int = 30_000
+    lost_ms: int = 180_000
+    longest_ms: int = 3_600_000
+    together_ms: int = 10_000
+    worn_sd_db: float = 3.0
+
+
+class Beam(msgspec.Struct, frozen=True, array_like=True):
+    """How one zone hears one tag.
+
+    Attributes:
+        level_dbm: smoothed over cycles.
+        cycle: the zone's count of live cycles when the tag was last read there.
+        rest_dbm: what it is while the tag lies on its shelf; None until known.
+    """
+
+    level_dbm: float
+    cycle: int
+    rest_dbm: float | None = None
+
+
+class Trial(msgspec.Struct, frozen=True, array_like=True):
+    """A try-on that has started and not ended.
+
+    Attributes:
+        heard_at, heard_cycle: when the room last heard it well, as time and as live cycle of the room.
+        last_dbm: levels of the jitter window that is being filled.
+        jittery: the latest windows, whether each jittered.
+        windows: how many windows there were; worn: whether for half a minute most of them jittered.
+        left: for how many cycles, weighted by how clearly, another zone has heard it as a shelf would.
+    """
+
+    session: str
+    room: str
+    device: str
+    started_at: int
+    heard_at: int
+    heard_cycle: int
+    last_dbm: tuple[float, ...] = ()
+    jittery: tuple[bool, ...] = ()
+    windows: int = 0
+    worn: bool = False
+    left: float = 0.0
+
+
+class Garment(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of one tag.
+
+    Attributes:
+        beams: zone → how it hears the tag.
+        home: zone where it rests.
+        settling: (zone, cycles) for which a new resting place has been heard.
+        odds: room → log-odds that the tag is in it.
+        since: room → when they became positive.
+        trial: a try-on that goes on.
+        at: last read anywhere.
+    """
+
+    beams: dict[str, Beam]
+    home: str | None = None
+    settling: tuple[str, int] = ("", 0)
+    odds: dict[str, float] = {}
+    since: dict[str, int] = {}
+    trial: Trial | None = None
+    at: int = 0
+
+
+class Session(msgspec.Struct, frozen=True, array_like=True):
+    """Tags that came into a room together."""
+
+    id: str
+    first_at: int
+    last_at: int
+
+
+class TryOnState(msgspec.Struct, frozen=True):
+    """State of the stage.
+
+    Attributes:
+        garments: EPC → what is known.
+        gathered: reads of the cycle that is being gathered: EPC → zone → (sum of the loudest RSSI, reads).
+        sessions: room → its latest sessions.
+        life_at: device → last sign of life.
+        live: zone → cycles in which its reader was alive.
+        cycle_at: when the present cycle began, 0 before the first.
+        cycles: how many there were.
+    """
+
+    garments: dict[str, Garment] = {}
+    gathered: dict[str, dict[str, tuple[float, int]]] = {}
+    sessions: dict[str, tuple[Session, ...]] = {}
+    life_at: dict[str, int] = {}
+    live: dict[str, int] = {}
+    cycle_at: int = 0
+    cycles: int = 0
+
+
+def sense_try_ons(
+    state: TryOnState, reads: list[Read], now: int, *, place: Place, settings: TryOnSettings
+) -> tuple[TryOnState, list[AnyObservation]]:
+    """Fold reads up to ``now`` into the state; return it with the try-ons that started and ended.
+
+    Args:
+        state: from the previous call, or ``TryOnState()``.
+        reads: what came since, in order of arrival.
+        now: ms; must not go back.
+        place: antennas to zones, rooms included.
+        settings: which zones are rooms, thresholds.
+    """
+    if not settings.rooms:
+        return state, []
+    gathered, life_at = _gather(state, reads, place)
+    begun = state.cycle_at or now
+    if now - begun < CYCLE_MS:
+        changed = msgspec.structs.replace(state, gathered=gathered, life_at=life_at, cycle_at=begun)
+        return changed, []
+    cycle = _Cycle(state, gathered, life_at, now, place, settings)
+    return cycle.fold()
+
+
+def reads_outside(reads: list[Read], state: TryOnState) -> list[Read]:
+    """Return the reads for whoever senses shelves.
+
+    What is being tried on is on no shelf, whatever its shelf hears of it through the wall; such a read stays a
+    sign of life of its reader.
+    """
+    inside = {epc for epc, garment in state.garments.items() if garment.trial is not None}
+    if not inside:
+        return reads
+    return [
+        StatusRead(device=read.device, at=read.at, what="alive")
+        if isinstance(read, TagRead) and read.epc in inside
+        else read
+        for read in reads
+    ]
+
+
+def restart_try_ons(state: TryOnState) -> TryOnState:
+    """The agent has started again, or the clock was set back: no half cycle goes on; what was begun stays begun."""
+    garments = {
+        epc: msgspec.structs.replace(garment, odds={}, since={}) if garment.since else garment
+        for epc, garment in state.garments.items()
+    }
+    return msgspec.structs.replace(state, garments=garments, gathered={}, life_at={}, cycle_at=0)
+
+
+def _gather(
+    state: TryOnState, reads: list[Read], place: Place
+) -> tuple[dict[str, dict[str, tuple[float, int]]], dict[str, int]]:
+    """Add reads to those of the present cycle; note signs of life."""
+    gathered, life_at = dict(state.gathered), dict(state.life_at)
+    touched: set[str] = set()
+    for read in reads:
+        if isinstance(read, RejectRead | InputRead) or (
+            isinstance(read, StatusRead) and read.what in NOT_SENSING
+        ):
+            continue
+        life_at[read.device] = max(read.at, life_at.get(read.device, 0))
+        if not isinstance(read, TagRead):
+            continue
+        zone = place.zones.get((read.device, read.antenna))
+        if zone is None:
+            continue
+        if read.epc not in touched:
+            touched.add(read.epc)
+            gathered[read.epc] = dict(gathered.get(read.epc, {}))
+        rssi = ASSUMED_RSSI_DBM if read.rssi_dbm is None else read.rssi_dbm
+        own = gathered[read.epc]
+        total, count = own.get(zone, (0.0, 0))
+        own[zone] = (total + rssi * read.reads, count + read.reads)
+    return gathered, life_at
+
+
+class _Cycle:
+    """One cycle being folded."""
+
+    def __init__(
+        self,
+        state: TryOnState,
+        gathered: dict[str, dict[str, tuple[float, int]]],
+        life_at: dict[str, int],
+        now: int,
+        place: Place,
+        settings: TryOnSettings,
+    ) -> None:
+        self._state = state
+        self._now = now
+        self._settings = settings
+        self._rooms = settings.rooms
+        self._life_at = life_at
+        self._device_of = {zone: device for (device, _), zone in sorted(place.zones.items(), reverse=True)}
+        alive = {device for device, at in life_at.items() if now - at <= ALIVE_MS}
+        self._seeing = {zone for (device, _), zone in place.zones.items() if device in alive}
+        self._live = dict(state.live)
+        for zone in self._seeing:
+            self._live[zone] = self._live.get(zone, 0) + 1
+        self._garments = dict(state.garments)
+        self._sessions = dict(state.sessions)
+        self._heard = {
+            epc: {zone: total / count for zone, (total, count) in own.items()} for epc, own in gathered.items()
+        }
+        self._told: list[AnyObservation] = []
+
+    def fold(self) -> tuple[TryOnState, list[AnyObservation]]:
+        """Return the state after this cycle with what started and ended in it."""
+        for epc, heard in self._heard.items():
+            self._garments[epc] = self._hear(self._garments.get(epc), heard)
+        common = self._common_mode()
+        for epc, garment in list(self._garments.items()):
+            if garment.trial is not None:
+                self._garments[epc] = self._follow(epc, garment, garment.trial)
+            elif epc in self._heard or garment.since:
+                self._garments[epc] = self._judge(epc, garment, common)
+        self._end_together()
+        self._forget()
+        state = self._state
+        after = TryOnState(
+            self._garments, {}, self._sessions, self._life_at, self._live, self._now, state.cycles + 1
+        )
+        return after, self._told
+
+    def _hear(self, known: Garment | None, heard: dict[str, float]) -> Garment:
+        beams = dict(known.beams) if known is not None else {}
+        for zone, rssi in heard.items():
+            beam = beams.get(zone)
+            clock = self._live.get(zone, 0)
+            if beam is None:
+                beams[zone] = Beam(rssi, clock)
+                continue
+            level = self._level(beam, zone)
+            fresh = level <= FLOOR_DBM
+            beams[zone] = Beam(
+                rssi if fresh else level + LEVEL_WEIGHT * (rssi - level), clock, beam.rest_dbm
+            )
+        if known is None:
+            return Garment(beams, at=self._now)
+        return Garment(
+            beams, known.home, known.settling, known.odds, known.since, known.trial, self._now
+        )
+
+    def _level(self, beam: Beam | None, zone: str) -> float:
+        """Return how well a zone hears a tag now; a level that is not read any more sinks to the floor."""
+        if beam is None:
+            return FLOOR_DBM
+        silent = self._live.get(zone, 0) - beam.cycle
+        return max(FLOOR_DBM, beam.level_dbm - FADE_DB * max(0, silent - FADES_AFTER))
+
+    def _common_mode(self) -> dict[str, float]:
+        """Return per zone how much weaker or stronger it hears its resting tags than it used to."""
+        residuals: dict[str, list[float]] = {}
+        for epc, heard in self._heard.items():
+            garment = self._garments[epc]
+            if garment.trial is not None or garment.home is None:
+                continue
+            for zone in heard:
+                rest = garment.beams[zone].rest_dbm
+                if rest is not None:
+                    residuals.setdefault(zone, []).append(garment.beams[zone].level_dbm - rest)
+        low, high = COMMON_DB
+        return {
+            zone: min(high, max(low, median(own)))
+            for zone, own in residuals.items()
+            if len(own) >= COMMON_TAGS
+        }
+
+    def _judge(self, epc: str, garment: Garment, common: dict[str, float]) -> Garment:
+        """A tag that is not being tried on: where does it rest, is it in a room?"""
+        levels = {zone: self._level(beam, zone) for zone, beam in garment.beams.items()}
+        odds, since = dict(garment.odds), dict(garment.since)
+        if self._state.cycles >= ACQUAINTED:
+            for room in self._rooms:
+                if room not in self._seeing:
+                    continue
+                gain = GAIN * self._evidence(garment, room, levels, common)
+                value = max(-MOST_ODDS, min(MOST_ODDS, MEMORY * odds.get(room, 0.0) + gain))
+                odds[room] = value
+                if value <= 0.0:
+                    since.pop(room, None)
+                else:
+                    since.setdefault(room, self._now - CYCLE_MS)
+        likely = max(since, key=lambda room: odds[room], default=None)
+        garment = Garment(garment.beams, garment.home, garment.settling, odds, since, None, garment.at)
+        if likely is not None and self._starts(likely, odds, since):
+            return self._start(epc, garment, likely)
+        return self._rest(garment, levels, common) if likely is None else garment
+
+    def _evidence(
+        self, garment: Garment, room: str, levels: dict[str, float], common: dict[str, float]
+    ) -> float:
+        """Return what this cycle says for (+) or against (-) the tag being in a room."""
+        own = levels.get(room, FLOOR_DBM)
+        others = max((level for zone, level in levels.items() if zone != room), default=FLOOR_DBM)
+        better = _clip((own - others - self._settings.margin_db) / 3.0, -1.5, 1.0)
+        shelf = garment.beams.get(garment.home) if garment.home is not None else None
+        if shelf is None or shelf.rest_dbm is None or garment.home is None:
+            near = _clip((own - UNKNOWN_NEAR_DBM) / 4.0, -1.5, 1.0)
+            return min(better + near, 2.0 * better, 2.0 * near)
+        near = _clip((own - shelf.rest_dbm + NEAR_DB) / 4.0, -1.5, 1.0)
+        weaker = shelf.rest_dbm + common.get(garment.home, 0.0) - levels[garment.home]
+        through_wall = garment.beams[room].rest_dbm if room in garment.beams else None
+        used_to = FLOOR_DBM if through_wall is None else through_wall + common.get(room, 0.0)
+        gone = _clip((weaker - 5.0) / 3.0, -1.5, 1.0)
+        risen = _clip((own - used_to - 4.0) / 3.0, -1.5, 1.0)
+        return min(better + near + gone + risen, *(2.0 * one + 1.0 for one in (better, near, gone, risen)))
+
+    def _starts(self, room: str, odds: dict[str, float], since: dict[str, int]) -> bool:
+        return odds[room] > self._settings.log_odds and self._now - since[room] >= self._settings.dwell_ms
+
+    def _start(self, epc: str, garment: Garment, room: str) -> Garment:
+        at = garment.since[room]
+        session = self._session(room, at)
+        device = self._device_of[room]
+        probability = 1.0 / (1.0 + math.exp(-garment.odds[room]))
+        self._told.append(
+            TryOnStarted(
+                at=at, device=device, session=session, room=room, epc=epc, probability=round(probability, 3)
+            )
+        )
+        trial = Trial(session, room, device, at, self._now, self._live[room])
+        return Garment(garment.beams, garment.home, ("", 0), {}, {}, trial, garment.at)
+
+    def _session(self, room: str, at: int) -> str:
+        """Return the session of a tag that came into a room, a new one unless others came with it."""
+        known = self._sessions.get(room, ())
+        together_ms = self._settings.together_ms
+        for index, session in enumerate(known):
+            if session.first_at - together_ms <= at <= session.last_at + together_ms:
+                grown = Session(session.id, min(session.first_at, at), max(session.last_at, at))
+                self._sessions[room] = (*known[:index], grown, *known[index + 1 :])
+                return session.id
+        fresh = Session(f"{room[:48].rstrip('-_')}-{at:x}", at, at)
+        self._sessions[room] = (*known, fresh)[-MAX_SESSIONS:]
+        return fresh.id
+
+    def _rest(self, garment: Garment, levels: dict[str, float], common: dict[str, float]) -> Garment:
+        """Learn how a tag is heard where it rests, and notice when it rests elsewhere."""
+        acquainting = self._state.cycles < ACQUAINTED
+        places = {zone: level for zone, level in levels.items() if acquainting or zone not in self._rooms}
+        best = max(places, key=lambda zone: places[zone], default=None)
+        if best is None or best not in self._seeing:
+            return garment
+        home = garment.home
+        if home is not None:
+            shelf = garment.beams[home]
+            usual = (shelf.rest_dbm or FLOOR_DBM) + common.get(home, 0.0)
+            if levels[home] > usual - 8.0 and places[best] - levels.get(home, FLOOR_DBM) < 6.0:
+                return self._learn(garment, levels, common, REST_WEIGHT)
+            if levels[best] < (shelf.rest_dbm or FLOOR_DBM) - NEAR_DB:
+                return msgspec.structs.replace(garment, settling=("", 0))
+        zone, cycles = garment.settling
+        cycles = cycles + 1 if zone == best else 1
+        if cycles < SETTLES:
+            return msgspec.structs.replace(garment, settling=(best, cycles))
+        beams = {
+            zone: Beam(beam.level_dbm, beam.cycle, max(FLOOR_DBM, levels[zone]))
+            for zone, beam in garment.beams.items()
+        }
+        return Garment(beams, best, (best, 0), garment.odds, garment.since, None, garment.at)
+
+    def _learn(
+        self, garment: Garment, levels: dict[str, float], common: dict[str, float], weight: float
+    ) -> Garment:
+        beams = {}
+        for zone, beam in garment.beams.items():
+            if zone not in self._seeing:
+                beams[zone] = beam
+                continue
+            rest = beam.rest_dbm if beam.rest_dbm is not None else FLOOR_DBM
+            level = levels[zone] - common.get(zone, 0.0)
+            beams[zone] = Beam(beam.level_dbm, beam.cycle, rest + weight * (level - rest))
+        return Garment(
+            beams, garment.home, ("", 0), garment.odds, garment.since, garment.trial, garment.at
+        )
+
+    def _follow(self, epc: str, garment: Garment, trial: Trial) -> Garment:
+        """A tag that is being tried on: is it still in the room?"""
+        room, settings = trial.room, self._settings
+        if room not in self._seeing:
+            return garment
+        levels = {zone: self._level(beam, zone) for zone, beam in garment.beams.items()}
+        shelf = garment.beams.get(garment.home) if garment.home is not None else None
+        reference = shelf.rest_dbm if shelf is not None and shelf.rest_dbm is not None else levels.get(room, FLOOR_DBM)
+        own = levels.get(room, FLOOR_DBM)
+        heard = self._heard.get(epc, {}).get(room)
+        elsewhere = max((level for zone, level in levels.items() if zone != room), default=FLOOR_DBM)
+        better_by = (elsewhere - own - settings.margin_db) / 6.0
+        is_elsewhere = better_by > 0.0 and elsewhere > reference - LEFT_NEAR_DB
+        well = heard is not None and heard > reference - 2 * NEAR_DB and not is_elsewhere
+        trial = self._jitter(trial, heard)
+        trial = Trial(
+            trial.session, room, trial.device, trial.started_at,
+            self._now if well else trial.heard_at,
+            self._live[room] if well else trial.heard_cycle,
+            trial.last_dbm, trial.jittery, trial.windows, trial.worn,
+            max(0.0, trial.left + (_clip(better_by, 0.0, 1.0) if is_elsewhere else -0.5)),
+        )  # fmt: skip
+        silent_ms = (self._live[room] - trial.heard_cycle) * CYCLE_MS
+        ends = (
+            trial.left >= LEFT_CYCLES
+            or (silent_ms >= settings.silence_ms and elsewhere > own)
+            or silent_ms >= settings.lost_ms
+            or self._now - trial.started_at >= settings.longest_ms
+        )
+        garment = Garment(garment.beams, garment.home, ("", 0), {}, {}, trial, garment.at)
+        return self._end(epc, garment, trial) if ends else garment
+
+    def _jitter(self, trial: Trial, heard: float | None) -> Trial:
+        """Note whether the RSSI of a window of five cycles jitters as that of a worn garment does."""
+        if heard is None:
+            return trial
+        last = (*trial.last_dbm, heard)
+        if len(last) < JITTER_CYCLES:
+            return msgspec.structs.replace(trial, last_dbm=last)
+        jittery = (*trial.jittery, pstdev(last) > self._settings.worn_sd_db)[-WORN_WINDOWS:]
+        worn = trial.worn or sum(jittery) * 2 > WORN_WINDOWS
+        return msgspec.structs.replace(
+            trial, last_dbm=(), jittery=jittery, windows=trial.windows + 1, worn=worn
+        )
+
+    def _end_together(self) -> None:
+        """A session that is silent as a whole has left, whether or not anybody else hears of it."""
+        silent: dict[str, list[str]] = {}
+        stays: set[str] = set()
+        for epc, garment in self._garments.items():
+            trial = garment.trial
+            if trial is None:
+                continue
+            silent_ms = (self._live.get(trial.room, 0) - trial.heard_cycle) * CYCLE_MS
+            if silent_ms < self._settings.silence_ms:
+                stays.add(trial.session)
+            else:
+                silent.setdefault(trial.session, []).append(epc)
+        for session, epcs in silent.items():
+            if session not in stays:
+                for epc in epcs:
+                    garment = self._garments[epc]
+                    if garment.trial is not None:
+                        self._garments[epc] = self._end(epc, garment, garment.trial)
+
+    def _end(self, epc: str, garment: Garment, trial: Trial) -> Garment:
+        self._told.append(
+            TryOnEnded(
+                at=max(trial.started_at, trial.heard_at),
+                device=trial.device,
+                session=trial.session,
+                room=trial.room,
+                epc=epc,
+                started_at=trial.started_at,
+                worn=trial.worn if trial.windows >= WORN_WINDOWS else None,
+            )
+        )
+        return Garment(garment.beams, garment.home, ("", 0), {}, {}, None, garment.at)
+
+    def _forget(self) -> None:
+        """Forget tags that nobody has heard for a day, and the oldest of too many; never one being tried on."""
+        if self._state.cycles % 60 and len(self._garments) <= MAX_TAGS:
+            return
+        idle = [
+            (garment.at, epc) for epc, garment in self._garments.items() if garment.trial is None
+        ]
+        excess = len(self._garments) - MAX_TAGS
+        for index, (at, epc) in enumerate(sorted(idle)):
+            if index < excess or self._now - at > FORGET_MS:
+                del self._garments[epc]
+
+
+def _clip(value: float, low: float, high: float) -> float:
+    return min(high, max(low, value))
