@@ -45,7 +45,13 @@ FADE_DB: Final = 3.0
 """A level that is not read any more is believed for so many cycles and then sinks by this much in each."""
 
 REST_WEIGHT: Final = 0.04
+USUAL_DB: Final = 5.0
 SETTLES: Final = 12
+SETTLES_SLOWLY: Final = 90
+SHELF_DB: Final = 6.0
+FAR_DB: Final = 13.0
+"""A tag rests in another zone when that hears it about as well as its shelf did for a while, or less well for long."""
+
 NEAR_DB: Final = 10.0
 """A tag that a zone hears this much less than its shelf did is not in that zone."""
 
@@ -138,6 +144,7 @@ class Garment(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         beams: zone → how it hears the tag.
         home: zone where it rests.
+        own_dbm: how its shelf hears it; what rooms and other shelves are compared with.
         settling: (zone, cycles) for which a new resting place has been heard.
         odds: room → log-odds that the tag is in it.
         since: room → when they became positive.
@@ -147,6 +154,7 @@ class Garment(msgspec.Struct, frozen=True, array_like=True):
 
     beams: dict[str, Beam]
     home: str | None = None
+    own_dbm: float = FLOOR_DBM
     settling: tuple[str, int] = ("", 0)
     odds: dict[str, float] = {}
     since: dict[str, int] = {}
@@ -323,9 +331,7 @@ class _Cycle:
             )
         if known is None:
             return Garment(beams, at=self._now)
-        return Garment(
-            beams, known.home, known.settling, known.odds, known.since, known.trial, self._now
-        )
+        return _with(known, beams=beams, at=self._now)
 
     def _level(self, beam: Beam | None, zone: str) -> float:
         """Return how well a zone hears a tag now; a level that is not read any more sinks to the floor."""
@@ -368,7 +374,7 @@ class _Cycle:
                 else:
                     since.setdefault(room, self._now - CYCLE_MS)
         likely = max(since, key=lambda room: odds[room], default=None)
-        garment = Garment(garment.beams, garment.home, garment.settling, odds, since, None, garment.at)
+        garment = _with(garment, odds=odds, since=since)
         if likely is not None and self._starts(likely, odds, since):
             return self._start(epc, garment, likely)
         return self._rest(garment, levels, common) if likely is None else garment
@@ -384,7 +390,7 @@ class _Cycle:
         if shelf is None or shelf.rest_dbm is None or garment.home is None:
             near = _clip((own - UNKNOWN_NEAR_DBM) / 4.0, -1.5, 1.0)
             return min(better + near, 2.0 * better, 2.0 * near)
-        near = _clip((own - shelf.rest_dbm + NEAR_DB) / 4.0, -1.5, 1.0)
+        near = _clip((own - garment.own_dbm + NEAR_DB) / 4.0, -1.5, 1.0)
         weaker = shelf.rest_dbm + common.get(garment.home, 0.0) - levels[garment.home]
         through_wall = garment.beams[room].rest_dbm if room in garment.beams else None
         used_to = FLOOR_DBM if through_wall is None else through_wall + common.get(room, 0.0)
@@ -406,7 +412,7 @@ class _Cycle:
             )
         )
         trial = Trial(session, room, device, at, self._now, self._live[room])
-        return Garment(garment.beams, garment.home, ("", 0), {}, {}, trial, garment.at)
+        return _with(garment, settling=("", 0), odds={}, since={}, trial=trial)
 
     def _session(self, room: str, at: int) -> str:
         """Return the session of a tag that came into a room, a new one unless others came with it."""
@@ -429,37 +435,48 @@ class _Cycle:
         if best is None or best not in self._seeing:
             return garment
         home = garment.home
+        in_rooms = max((levels[room] for room in self._rooms if room in levels), default=FLOOR_DBM)
         if home is not None:
-            shelf = garment.beams[home]
-            usual = (shelf.rest_dbm or FLOOR_DBM) + common.get(home, 0.0)
-            if levels[home] > usual - 8.0 and places[best] - levels.get(home, FLOOR_DBM) < 6.0:
-                return self._learn(garment, levels, common, REST_WEIGHT)
-            if levels[best] < (shelf.rest_dbm or FLOOR_DBM) - NEAR_DB:
-                return msgspec.structs.replace(garment, settling=("", 0))
+            if self._as_usual(garment, levels, common):
+                return self._learn(garment, levels, common)
+            if levels[best] < max(garment.own_dbm - FAR_DB, FLOOR_DBM if acquainting else in_rooms):
+                return _with(garment, settling=("", 0)) if garment.settling[1] else garment
         zone, cycles = garment.settling
         cycles = cycles + 1 if zone == best else 1
-        if cycles < SETTLES:
-            return msgspec.structs.replace(garment, settling=(best, cycles))
+        near = home is None or levels[best] > garment.own_dbm - SHELF_DB
+        if cycles < (SETTLES if near else SETTLES_SLOWLY):
+            return _with(garment, settling=(best, cycles))
         beams = {
-            zone: Beam(beam.level_dbm, beam.cycle, max(FLOOR_DBM, levels[zone]))
-            for zone, beam in garment.beams.items()
+            zone: Beam(beam.level_dbm, beam.cycle, levels[zone]) for zone, beam in garment.beams.items()
         }
-        return Garment(beams, best, (best, 0), garment.odds, garment.since, None, garment.at)
+        own = levels[best] if home is None else 0.7 * garment.own_dbm + 0.3 * levels[best]
+        return _with(garment, beams=beams, home=best, own_dbm=own, settling=("", 0))
 
-    def _learn(
-        self, garment: Garment, levels: dict[str, float], common: dict[str, float], weight: float
-    ) -> Garment:
+    def _as_usual(self, garment: Garment, levels: dict[str, float], common: dict[str, float]) -> bool:
+        """Whether every zone that matters hears a resting tag as it used to."""
+        for zone in (garment.home, *self._rooms):
+            beam = garment.beams.get(zone) if zone is not None else None
+            if zone is None or beam is None:
+                continue
+            rest = FLOOR_DBM if beam.rest_dbm is None else beam.rest_dbm
+            off = levels[zone] - rest - common.get(zone, 0.0)
+            if off > USUAL_DB or (zone == garment.home and off < -USUAL_DB):
+                return False
+        return True
+
+    def _learn(self, garment: Garment, levels: dict[str, float], common: dict[str, float]) -> Garment:
         beams = {}
+        own = garment.own_dbm
         for zone, beam in garment.beams.items():
             if zone not in self._seeing:
                 beams[zone] = beam
                 continue
             rest = beam.rest_dbm if beam.rest_dbm is not None else FLOOR_DBM
-            level = levels[zone] - common.get(zone, 0.0)
-            beams[zone] = Beam(beam.level_dbm, beam.cycle, rest + weight * (level - rest))
-        return Garment(
-            beams, garment.home, ("", 0), garment.odds, garment.since, garment.trial, garment.at
-        )
+            step = REST_WEIGHT * (levels[zone] - common.get(zone, 0.0) - rest)
+            beams[zone] = Beam(beam.level_dbm, beam.cycle, rest + step)
+            if zone == garment.home:
+                own += step
+        return _with(garment, beams=beams, own_dbm=own, settling=("", 0))
 
     def _follow(self, epc: str, garment: Garment, trial: Trial) -> Garment:
         """A tag that is being tried on: is it still in the room?"""
@@ -467,8 +484,7 @@ class _Cycle:
         if room not in self._seeing:
             return garment
         levels = {zone: self._level(beam, zone) for zone, beam in garment.beams.items()}
-        shelf = garment.beams.get(garment.home) if garment.home is not None else None
-        reference = shelf.rest_dbm if shelf is not None and shelf.rest_dbm is not None else levels.get(room, FLOOR_DBM)
+        reference = garment.own_dbm if garment.home is not None else UNKNOWN_NEAR_DBM + NEAR_DB
         own = levels.get(room, FLOOR_DBM)
         heard = self._heard.get(epc, {}).get(room)
         elsewhere = max((level for zone, level in levels.items() if zone != room), default=FLOOR_DBM)
@@ -490,7 +506,7 @@ class _Cycle:
             or silent_ms >= settings.lost_ms
             or self._now - trial.started_at >= settings.longest_ms
         )
-        garment = Garment(garment.beams, garment.home, ("", 0), {}, {}, trial, garment.at)
+        garment = _with(garment, trial=trial)
         return self._end(epc, garment, trial) if ends else garment
 
     def _jitter(self, trial: Trial, heard: float | None) -> Trial:
@@ -538,7 +554,7 @@ class _Cycle:
                 worn=trial.worn if trial.windows >= WORN_WINDOWS else None,
             )
         )
-        return Garment(garment.beams, garment.home, ("", 0), {}, {}, None, garment.at)
+        return _with(garment, trial=None)
 
     def _forget(self) -> None:
         """Forget tags that nobody has heard for a day, and the oldest of too many; never one being tried on."""
@@ -551,6 +567,9 @@ class _Cycle:
         for index, (at, epc) in enumerate(sorted(idle)):
             if index < excess or self._now - at > FORGET_MS:
                 del self._garments[epc]
+
+
+_with = msgspec.structs.replace
 
 
 def _clip(value: float, low: float, high: float) -> float:
