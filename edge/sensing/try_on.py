@@ -61,6 +61,9 @@ UNKNOWN_NEAR_DBM: Final = -66.0
 MEMORY: Final = 0.9
 GAIN: Final = 0.35
 MOST_ODDS: Final = 10.0
+CAP: Final = 2.0
+"""No single piece of evidence may fail by more than the others can make good: total <= 2 x it + this."""
+
 COMMON_DB: Final = (-15.0, 6.0)
 COMMON_TAGS: Final = 4
 
@@ -294,7 +297,8 @@ class _Cycle:
         self._garments = dict(state.garments)
         self._sessions = dict(state.sessions)
         self._heard = {
-            epc: {zone: total / count for zone, (total, count) in own.items()} for epc, own in gathered.items()
+            epc: {zone: total / count for zone, (total, count) in own.items()}
+            for epc, own in gathered.items()
         }
         self._told: list[AnyObservation] = []
 
@@ -326,9 +330,7 @@ class _Cycle:
                 continue
             level = self._level(beam, zone)
             fresh = level <= FLOOR_DBM
-            beams[zone] = Beam(
-                rssi if fresh else level + LEVEL_WEIGHT * (rssi - level), clock, beam.rest_dbm
-            )
+            beams[zone] = Beam(rssi if fresh else level + LEVEL_WEIGHT * (rssi - level), clock, beam.rest_dbm)
         if known is None:
             return Garment(beams, at=self._now)
         return _with(known, beams=beams, at=self._now)
@@ -396,7 +398,7 @@ class _Cycle:
         used_to = FLOOR_DBM if through_wall is None else through_wall + common.get(room, 0.0)
         gone = _clip((weaker - 5.0) / 3.0, -1.5, 1.0)
         risen = _clip((own - used_to - 4.0) / 3.0, -1.5, 1.0)
-        return min(better + near + gone + risen, *(2.0 * one + 1.0 for one in (better, near, gone, risen)))
+        return min(better + near + gone + risen, *(2.0 * one + CAP for one in (better, near, gone, risen)))
 
     def _starts(self, room: str, odds: dict[str, float], since: dict[str, int]) -> bool:
         return odds[room] > self._settings.log_odds and self._now - since[room] >= self._settings.dwell_ms
@@ -446,9 +448,7 @@ class _Cycle:
         near = home is None or levels[best] > garment.own_dbm - SHELF_DB
         if cycles < (SETTLES if near else SETTLES_SLOWLY):
             return _with(garment, settling=(best, cycles))
-        beams = {
-            zone: Beam(beam.level_dbm, beam.cycle, levels[zone]) for zone, beam in garment.beams.items()
-        }
+        beams = {zone: Beam(beam.level_dbm, beam.cycle, levels[zone]) for zone, beam in garment.beams.items()}
         own = levels[best] if home is None else 0.7 * garment.own_dbm + 0.3 * levels[best]
         return _with(garment, beams=beams, home=best, own_dbm=own, settling=("", 0))
 
@@ -560,9 +560,7 @@ class _Cycle:
         """Forget tags that nobody has heard for a day, and the oldest of too many; never one being tried on."""
         if self._state.cycles % 60 and len(self._garments) <= MAX_TAGS:
             return
-        idle = [
-            (garment.at, epc) for epc, garment in self._garments.items() if garment.trial is None
-        ]
+        idle = [(garment.at, epc) for epc, garment in self._garments.items() if garment.trial is None]
         excess = len(self._garments) - MAX_TAGS
         for index, (at, epc) in enumerate(sorted(idle)):
             if index < excess or self._now - at > FORGET_MS:

@@ -204,7 +204,9 @@ class FittingShop:
         there = [
             garment
             for garment in self.garments
-            if garment.free_from is not None and now - garment.free_from >= 15_000 and garment.stays[-1].place == shelf
+            if garment.free_from is not None
+            and now - garment.free_from >= 15_000
+            and garment.stays[-1].place == shelf
         ]
         if there:
             garment = there[int(visit.chance.integers(len(there)))]
@@ -217,20 +219,26 @@ class FittingShop:
             garment.be(FLOOR, IN_HAND, now + _ms(visit.chance.uniform(*self._behaviour.at_shelf_s)))
             visit.held.append((garment, now))
         if len(visit.held) < wanted and there:
-            self._agenda.at(self._later(visit, now, self._behaviour.pick_gap_s), partial(self._pick, visit, wanted))
+            self._agenda.at(
+                self._later(visit, now, self._behaviour.pick_gap_s), partial(self._pick, visit, wanted)
+            )
         elif not visit.held:
             return
         elif visit.kind == "fitter":
-            self._agenda.at(self._later(visit, now, self._behaviour.walk_s), partial(self._come_to_cabins, visit))
+            self._agenda.at(
+                self._later(visit, now, self._behaviour.walk_s), partial(self._come_to_cabins, visit)
+            )
         else:
             behaviour = self._behaviour
             hold_s = behaviour.hold_median_s * math.exp(visit.chance.normal(0.0, behaviour.hold_sigma))
             self._agenda.at(now + _ms(max(6.0, min(300.0, hold_s))), partial(self._decide_browser, visit))
 
     def _decide_browser(self, visit: "_Visit", now: int) -> None:
-        (garment, picked_at), = visit.held
+        ((garment, picked_at),) = visit.held
         if visit.chance.random() < self._behaviour.browser_buys_share:
-            self._agenda.at(self._later(visit, now, self._behaviour.walk_s), partial(self._to_till, visit, visit.held))
+            self._agenda.at(
+                self._later(visit, now, self._behaviour.walk_s), partial(self._to_till, visit, visit.held)
+            )
         else:
             self._put_back(visit.number, garment, picked_at, garment.home, now)
 
@@ -297,7 +305,9 @@ class FittingShop:
 
     def _carry_out(self, shopper: int, garment: Garment, cabin: str, since: int, now: int) -> None:
         self.truth.append(
-            CarriedOut(at=now, shopper=shopper, epc=garment.epc, sku=garment.sku, room=cabin, carried_in_at=since)
+            CarriedOut(
+                at=now, shopper=shopper, epc=garment.epc, sku=garment.sku, room=cabin, carried_in_at=since
+            )
         )
 
     def _clear(
@@ -313,7 +323,9 @@ class FittingShop:
     def _disperse(self, visit: "_Visit", now: int, taken: list[tuple[str, tuple[Garment, int]]]) -> None:
         """What was taken out goes its ways: return rail first, then shelves, then the till."""
         at = now
-        for fate, (garment, picked_at) in sorted(taken, key=lambda one: ("rail", "elsewhere", "shelf", "till").index(one[0])):
+        for fate, (garment, picked_at) in sorted(
+            taken, key=lambda one: ("rail", "elsewhere", "shelf", "till").index(one[0])
+        ):
             if fate == "rail":
                 self._agenda.at(at, partial(self._put_back, visit.number, garment, picked_at, RETURN_RAIL))
                 at += _ms(visit.chance.uniform(1.0, 3.0))
@@ -326,7 +338,9 @@ class FittingShop:
                 self._agenda.at(at, partial(self._put_back, visit.number, garment, picked_at, garment.home))
         bought = [held for fate, held in taken if fate == "till"]
         if bought:
-            self._agenda.at(self._later(visit, at, self._behaviour.walk_s), partial(self._to_till, visit, bought))
+            self._agenda.at(
+                self._later(visit, at, self._behaviour.walk_s), partial(self._to_till, visit, bought)
+            )
 
     def _to_till(self, visit: "_Visit", bought: list[tuple[Garment, int]], now: int) -> None:
         leaves = self._later(visit, now, self._behaviour.till_s)

@@ -22,6 +22,8 @@ from contract.messages import (
     TagPickedUp,
     TagPresented,
     TagPutBack,
+    TryOnEnded,
+    TryOnStarted,
     WeightChanged,
 )
 from hub.model import (
@@ -204,6 +206,8 @@ class Batch:
         WeightChanged: _weight,
         PeopleCounted: _people,
         InputChanged: _no_fold,
+        TryOnStarted: _no_fold,
+        TryOnEnded: _no_fold,
         TagPresented: _presented,
         BarcodeScanned: _scanned,
         LabelShown: _label,

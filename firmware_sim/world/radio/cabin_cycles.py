@@ -152,7 +152,9 @@ class CabinRadio:
     def _chunk(self, start: int, cycles: int) -> Iterator[Cycle]:
         radio, chance = self._radio, self._chance
         ends = start + (np.arange(cycles) + 1) * CYCLE_MS
-        turns = np.array([(port + 1) * radio.dwell_ms for ports in READERS.values() for port in range(len(ports))])
+        turns = np.array(
+            [(port + 1) * radio.dwell_ms for ports in READERS.values() for port in range(len(ports))]
+        )
         middles = ends[:, None] - CYCLE_MS + turns - radio.dwell_ms // 2
         level, mode = self._course(middles)
         level += self._rician_fading(cycles) if self._rician else self._slow_fading(cycles)
@@ -163,7 +165,11 @@ class CabinRadio:
         ):
             where = mode == moving
             count = int(where.sum())
-            jitter = chance.standard_t(4, count) / math.sqrt(2.0) if self._rician else chance.standard_normal(count)
+            jitter = (
+                chance.standard_t(4, count) / math.sqrt(2.0)
+                if self._rician
+                else chance.standard_normal(count)
+            )
             level[where] += spread * jitter - weaker
         reads = self._singulate(level)
         silent: list[list[str]] = [[] for _ in range(cycles)]
@@ -175,7 +181,9 @@ class CabinRadio:
         rows, antennas, tags = np.nonzero(reads)
         counts = reads[rows, antennas, tags]
         spread = radio.read_spread_db / np.sqrt(counts)
-        rssi = np.round(2.0 * (level[rows, antennas, tags] + spread * chance.standard_normal(len(rows)))) / 2.0
+        rssi = (
+            np.round(2.0 * (level[rows, antennas, tags] + spread * chance.standard_normal(len(rows)))) / 2.0
+        )
         at = middles[rows, antennas] + radio.dwell_ms // 2
         bounds = np.searchsorted(rows, np.arange(cycles + 1))
         for cycle in range(cycles):
@@ -222,7 +230,9 @@ class CabinRadio:
 
     def _slow_fading(self, cycles: int) -> Floats:
         rho, spread = self._radio.fading_rho_per_s, self._radio.fading_db
-        course = self._chance.standard_normal((cycles, *self._fading.shape)) * spread * math.sqrt(1 - rho * rho)
+        course = (
+            self._chance.standard_normal((cycles, *self._fading.shape)) * spread * math.sqrt(1 - rho * rho)
+        )
         for fresh in course:
             fresh += rho * self._fading  # noqa: PLW2901 - in place: the course is what is returned
             self._fading = fresh
@@ -298,7 +308,12 @@ class CabinRadio:
                 at += int(1000 * (lasts_s + chance.uniform(*cabin.occupant_free_s)))
 
     def _body(
-        self, antenna: int, at: int, lasts_s: float, block_db: tuple[float, float], chance: np.random.Generator
+        self,
+        antenna: int,
+        at: int,
+        lasts_s: float,
+        block_db: tuple[float, float],
+        chance: np.random.Generator,
     ) -> _Body:
         strength = chance.uniform(*block_db)
         if self._rician:
