@@ -13,6 +13,7 @@ Figures: :class:`~firmware_sim.world.noise.RadioNoise` and, for what is peculiar
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import msgspec
@@ -234,7 +235,7 @@ class CabinRadio:
             self._chance.standard_normal((cycles, *self._fading.shape)) * spread * math.sqrt(1 - rho * rho)
         )
         for fresh in course:
-            fresh += rho * self._fading  # noqa: PLW2901 - in place: the course is what is returned
+            fresh += rho * self._fading
             self._fading = fresh
         self._fading = self._fading.copy()
         return course
@@ -333,7 +334,7 @@ def coupling_dbm(radio: RadioNoise, cabin: CabinNoise) -> Floats:
     for one, other in (("shelf-a", "shelf-b"), ("shelf-b", "rail-wall")):
         hears(one, other, radio.adjacent_dbm)
         hears(other, one, radio.adjacent_dbm)
-    for one, other in zip(CABINS, CABINS[1:], strict=False):
+    for one, other in pairwise(CABINS):
         hears(one, other, cabin.partition_dbm)
         hears(other, one, cabin.partition_dbm)
     for name in CABINS:
