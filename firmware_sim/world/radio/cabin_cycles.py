@@ -175,16 +175,16 @@ class CabinRadio:
         reads = self._singulate(level)
         silent: list[list[str]] = [[] for _ in range(cycles)]
         for name, ports in READERS.items():
-            quiet = np.array([[self._dropouts[name].silent(int(at)) for at in row[ports]] for row in middles])
+            quiet = np.array(
+                [[self._dropouts[name].silent(int(at)) for at in turn[ports]] for turn in middles]
+            )
             reads[:, ports][quiet] = 0
-            for cycle in np.nonzero(quiet.all(axis=1))[0]:
-                silent[cycle].append(name)
+            for row in np.nonzero(quiet.all(axis=1))[0].tolist():
+                silent[row].append(name)
         rows, antennas, tags = np.nonzero(reads)
         counts = reads[rows, antennas, tags]
-        spread = radio.read_spread_db / np.sqrt(counts)
-        rssi = (
-            np.round(2.0 * (level[rows, antennas, tags] + spread * chance.standard_normal(len(rows)))) / 2.0
-        )
+        noise = radio.read_spread_db / np.sqrt(counts) * chance.standard_normal(len(rows))
+        rssi = np.round(2.0 * (level[rows, antennas, tags] + noise)) / 2.0
         at = middles[rows, antennas] + radio.dwell_ms // 2
         bounds = np.searchsorted(rows, np.arange(cycles + 1))
         for cycle in range(cycles):
@@ -348,4 +348,5 @@ def coupling_dbm(radio: RadioNoise, cabin: CabinNoise) -> Floats:
 
 
 def _complex_normal(chance: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.complex128]:
-    return (chance.standard_normal(shape) + 1j * chance.standard_normal(shape)) / math.sqrt(2.0)
+    parts = chance.standard_normal(shape), chance.standard_normal(shape)
+    return np.asarray(parts[0] + 1j * parts[1], dtype=np.complex128) / math.sqrt(2.0)
