@@ -5,7 +5,8 @@ import pytest
 
 from contract.messages import TryOnEnded, TryOnStarted
 from edge.model import Place, StatusRead, TagRead
-from edge.sensing.try_on import TryOnSettings, TryOnState, reads_outside, restart_try_ons, sense_try_ons
+from edge.sensing.try_on import sense_try_ons
+from edge.sensing.try_on_state import TryOnSettings, TryOnState, reads_outside, restart_try_ons
 
 START = 1_800_000_000_000
 DRESS = "30751FEB705C5904E3D50D70"

@@ -15,7 +15,8 @@ from cli.bench.sensing.loudest_beam import LoudestBeam
 from cli.bench.sensing.matching import match
 from contract.messages import TryOnStarted
 from edge.model import Place, Read, StatusRead, TagRead
-from edge.sensing.try_on import TryOnSettings, TryOnState, sense_try_ons
+from edge.sensing.try_on import sense_try_ons
+from edge.sensing.try_on_state import TryOnSettings, TryOnState
 from firmware_sim.world.cabins import CABINS, FittingShop
 from firmware_sim.world.radio.cabin_cycles import ANTENNAS, READERS, CabinRadio, Cycle
 from firmware_sim.world.truth.events import CarriedIn
