@@ -16,6 +16,7 @@ Ints = NDArray[np.int64]
 WINDOW: Final = 5
 DWELL: Final = 20
 GONE: Final = 5
+RESTS: Final = 60
 QUIET_DBM: Final = -200.0
 NOWHERE: Final = -1
 
@@ -37,6 +38,8 @@ class LoudestBeam:
         self._missing = np.zeros(tags, dtype=np.int64)
         self._cycle = 0
         self.trying = np.full(tags, NOWHERE)
+        self._shelf = np.full(tags, NOWHERE)
+        self._lain = np.zeros(tags, dtype=np.int64)
 
     def step(self, tag: Ints, beam: Ints, rssi_dbm: Floats) -> tuple[Ints, Ints]:
         """Take one cycle; return the tags whose try-on starts, and those whose ends."""
@@ -48,6 +51,9 @@ class LoudestBeam:
         best = loudest.argmax(axis=0)
         columns = np.arange(len(best))
         where = np.where((loudest[best, columns] > QUIET_DBM) & self._cabin[best], best, NOWHERE)
+        shelf = np.where((loudest[best, columns] > QUIET_DBM) & ~self._cabin[best], best, NOWHERE)
+        self._lain = np.where((shelf == self._shelf) & (shelf != NOWHERE), self._lain + 1, 0)
+        self._shelf = shelf
         self._since = np.where(where == self._where, self._since + 1, 1)
         self._where = where
         self._missing = np.where(where == self.trying, 0, self._missing + 1)
@@ -57,3 +63,8 @@ class LoudestBeam:
         self.trying[started] = where[started]
         self._missing[started] = 0
         return started, ended
+
+    @property
+    def rested(self) -> Ints:
+        """The tags that have by now been loudest at one other beam for a minute."""
+        return np.nonzero(self._lain == RESTS)[0]

@@ -2,24 +2,33 @@
 
 Shoppers come for the minutes asked for; the run lasts until the last one has left. A try-on is told when the
 method says it has started, within a minute of the garment being carried in. ``session_f1`` is over pairs of
-garments that were, or are said to be, in one session.
+garments that were, or are said to be, in one session. ``outcome`` is the share of those try-ons of which the
+method says rightly whether they ended sold, returned or neither within half an hour; it is judged after
+that time, with the sales as the till told them.
+
+``shelfwise`` is what the edge and the hub run: try-ons, presence without what is being tried on, and the
+hub's folds. ``max-rssi`` follows the loudest beam, and believes every sale of the same product.
 """
 
 from itertools import combinations
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from cli.bench.sensing.contest import Conditions, Contest
 from cli.bench.sensing.loudest_beam import LoudestBeam
 from cli.bench.sensing.matching import match
-from contract.messages import TryOnStarted
+from cli.bench.sensing.outcomes import Tried, hub_outcomes, naive_outcome, true_outcomes
+from contract.messages import AnyObservation, TryOnStarted
 from edge.model import Place, Read, StatusRead, TagRead
+from edge.sensing.presence import PresenceSettings, sense_presence
+from edge.sensing.presence_state import PresenceState
 from edge.sensing.try_on import sense_try_ons
-from edge.sensing.try_on_state import TryOnSettings, TryOnState
+from edge.sensing.try_on_state import TryOnSettings, TryOnState, reads_outside
 from firmware_sim.world.cabins import CABINS, FittingShop
 from firmware_sim.world.radio.cabin_cycles import ANTENNAS, READERS, CabinRadio, Cycle
 from firmware_sim.world.truth.events import CarriedIn
+from hub.projections.try_on import WINDOW_MS, Outcome, TrialKey
 
 TOLERANCE_MS: Final = 60_000
 PORTS: Final = {
@@ -31,8 +40,17 @@ PLACE: Final = Place(
     lines={},
     silent_after_ms={},
 )
-Told = tuple[str, int, str, str]
-"""EPC, when it was told, room, session."""
+SHELVES: Final = PLACE.without(CABINS)
+
+
+class Told(NamedTuple):
+    """A try-on as a method told it, ``at`` when."""
+
+    epc: str
+    at: int
+    room: str
+    session: str
+    outcome: Outcome
 
 
 def run(method: str, seed: int, conditions: Conditions) -> dict[str, Any]:
@@ -41,14 +59,16 @@ def run(method: str, seed: int, conditions: Conditions) -> dict[str, Any]:
     radio = CabinRadio(shop, seed, rician=conditions.radio == "rician")
     told = _loudest(shop, radio) if method == "max-rssi" else _stage(shop, radio)
     true = {(event.epc, event.at): event for event in shop.truth if isinstance(event, CarriedIn)}
-    said = {(epc, at): (room, session) for epc, at, room, session in told}
+    said = {(one.epc, one.at): one for one in told}
     found = match(true, said, TOLERANCE_MS, TOLERANCE_MS)
-    right = sum(said[one][0] == true[event].room for event, one in found.pairs)  # type: ignore[index]
+    pairs = [(true[event], said[one]) for event, one in found.pairs]  # type: ignore[index]
+    right = sum(one.room == event.room for event, one in pairs)
+    became = true_outcomes(shop)
+    ended = sum(one.outcome == became[event.epc, event.at] for event, one in pairs)
     both = either = 0
-    for (event, one), (other_event, other) in combinations(found.pairs, 2):
-        first, second = true[event], true[other_event]  # type: ignore[index]
+    for (first, one), (second, other) in combinations(pairs, 2):
         together = (first.shopper, first.at) == (second.shopper, second.at)
-        grouped = said[one][1] == said[other][1]  # type: ignore[index]
+        grouped = one.session == other.session
         both += 2 * (together and grouped)
         either += together + grouped
     return {
@@ -56,24 +76,31 @@ def run(method: str, seed: int, conditions: Conditions) -> dict[str, Any]:
             "precision": found.precision,
             "recall": found.recall,
             "f1": found.f1,
-            "right_room": right / len(found.pairs) if found.pairs else None,
+            "right_room": right / len(pairs) if pairs else None,
             "session_f1": both / either if either else None,
+            "outcome": ended / len(pairs) if pairs else None,
         }
     }
 
 
 def _stage(shop: FittingShop, radio: CabinRadio) -> list[Told]:
-    state, settings, told = TryOnState(), TryOnSettings(rooms=CABINS), []
+    try_ons, presence = TryOnState(), PresenceState()
+    rooms, zones = TryOnSettings(rooms=CABINS), PresenceSettings()
+    observations: list[AnyObservation] = []
+    starts: list[tuple[TryOnStarted, int]] = []
     for cycle in radio.run():
-        state, observations = sense_try_ons(
-            state, _reads(shop, cycle), cycle.now, place=PLACE, settings=settings
-        )
-        told += [
-            (one.epc, cycle.now, one.room, one.session)
-            for one in observations
-            if isinstance(one, TryOnStarted)
-        ]
-    return told
+        reads = _reads(shop, cycle)
+        try_ons, tried = sense_try_ons(try_ons, reads, cycle.now, place=PLACE, settings=rooms)
+        outside = reads_outside(reads, try_ons)
+        presence, tags = sense_presence(presence, outside, cycle.now, place=SHELVES, settings=zones)
+        starts += [(one, cycle.now) for one in tried if isinstance(one, TryOnStarted)]
+        observations += [*tags, *tried]
+    sku_of = {garment.epc: garment.sku for garment in shop.garments}
+    outcomes = hub_outcomes(observations, shop.sales, sku_of, shop.end + 2 * WINDOW_MS)
+    return [
+        Told(one.epc, at, one.room, one.session, outcomes[TrialKey(one.epc, one.at, one.session, one.room)])
+        for one, at in starts
+    ]
 
 
 def _reads(shop: FittingShop, cycle: Cycle) -> list[Read]:
@@ -92,12 +119,23 @@ def _reads(shop: FittingShop, cycle: Cycle) -> list[Read]:
 
 def _loudest(shop: FittingShop, radio: CabinRadio) -> list[Told]:
     cabins = np.array([ANTENNAS.index(cabin) for cabin in CABINS])
-    rule, told = LoudestBeam(len(shop.garments), len(ANTENNAS), cabins), []
+    rule = LoudestBeam(len(shop.garments), len(ANTENNAS), cabins)
+    begun: dict[int, tuple[int, str]] = {}
+    over: list[tuple[int, int, str, int]] = []
+    rested: dict[int, list[int]] = {}
     for cycle in radio.run():
-        started, _ = rule.step(cycle.heard.tag, cycle.heard.antenna, cycle.heard.rssi_dbm)
-        for tag in started.tolist():
-            room = ANTENNAS[rule.trying[tag]]
-            told.append((shop.garments[tag].epc, cycle.now, room, f"{room}-{cycle.now // 10_000}"))
+        started, ended = rule.step(cycle.heard.tag, cycle.heard.antenna, cycle.heard.rssi_dbm)
+        over += [(tag, *begun.pop(tag), cycle.now) for tag in ended.tolist()]
+        begun |= {tag: (cycle.now, ANTENNAS[rule.trying[tag]]) for tag in started.tolist()}
+        for tag in rule.rested.tolist():
+            rested.setdefault(tag, []).append(cycle.now)
+    over += [(tag, at, room, shop.end) for tag, (at, room) in begun.items()]
+    told = []
+    for tag, at, room, until in over:
+        garment = shop.garments[tag]
+        tried = Tried(garment.epc, at, until)
+        outcome = naive_outcome(tried, rested.get(tag, []), shop.sales, garment.sku)
+        told.append(Told(garment.epc, at, room, f"{room}-{at // 10_000}", outcome))
     return told
 
 
