@@ -98,7 +98,7 @@ def sense_try_ons(
         return state, []
     gathered, life_at = _gather(state, reads, place)
     begun = state.cycle_at or now
-    if now - begun < CYCLE_MS:
+    if now // CYCLE_MS <= begun // CYCLE_MS:
         changed = msgspec.structs.replace(state, gathered=gathered, life_at=life_at, cycle_at=begun)
         return changed, []
     cycle = _Cycle(state, gathered, life_at, now, place, settings)
