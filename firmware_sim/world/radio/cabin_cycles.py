@@ -178,7 +178,8 @@ class CabinRadio:
             quiet = np.array(
                 [[self._dropouts[name].silent(int(at)) for at in turn[ports]] for turn in middles]
             )
-            reads[:, ports][quiet] = 0
+            for port, antenna in enumerate(ports):
+                reads[quiet[:, port], antenna] = 0
             for row in np.nonzero(quiet.all(axis=1))[0].tolist():
                 silent[row].append(name)
         rows, antennas, tags = np.nonzero(reads)
