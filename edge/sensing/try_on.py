@@ -1,7 +1,7 @@
 """Try-ons: a tag was carried into a fitting room, stayed, and came out.
 
-Rooms are zones that are no shelves. Reads are gathered per cycle of a second, tag and zone (the loudest
-antenna of a zone counts). For each tag and room the stage sums evidence, forgetting old evidence slowly:
+Rooms are zones that are no shelves. Reads are gathered per cycle of a second, tag and zone. For each tag and
+room the stage sums evidence (:mod:`edge.sensing.try_on_evidence`), forgetting old evidence slowly:
 
 - the room hears it better than every other zone does (``margin_db``);
 - its shelf hears it less than it used to, *more* than that shelf's other tags have become weaker: a body
@@ -21,13 +21,14 @@ ends exactly once. Rules and their figures: docs/sensing.md.
 """
 
 import math
-from statistics import median, pstdev
+from statistics import pstdev
 from typing import Final
 
 import msgspec
 
 from contract.messages import AnyObservation, TryOnEnded, TryOnStarted
 from edge.model import NOT_SENSING, InputRead, Place, Read, RejectRead, StatusRead, TagRead
+from edge.sensing.try_on_evidence import NEAR_DB, UNKNOWN_NEAR_DBM, clip, common_mode, evidence, level_dbm
 from edge.sensing.try_on_state import (
     CYCLE_MS,
     FLOOR_DBM,
@@ -46,10 +47,6 @@ ACQUAINTED: Final = 60
 
 ASSUMED_RSSI_DBM: Final = -60.0
 LEVEL_WEIGHT: Final = 0.3
-FADES_AFTER: Final = 3
-FADE_DB: Final = 3.0
-"""A level that is not read any more is believed for so many cycles and then sinks by this much in each."""
-
 REST_WEIGHT: Final = 0.04
 USUAL_DB: Final = 5.0
 SETTLES: Final = 12
@@ -58,20 +55,8 @@ SHELF_DB: Final = 6.0
 FAR_DB: Final = 13.0
 """A tag rests in another zone when that hears it about as well as its shelf did for a while, or less well for long."""
 
-NEAR_DB: Final = 10.0
-"""A tag that a zone hears this much less than its shelf did is not in that zone."""
-
-UNKNOWN_NEAR_DBM: Final = -66.0
-"""The same for a tag that no shelf is known to have heard."""
-
 MEMORY: Final = 0.9
 GAIN: Final = 0.35
-CAP: Final = 2.0
-"""No single piece of evidence may fail by more than the others can make good: total <= 2 x it + this."""
-
-COMMON_DB: Final = (-15.0, 6.0)
-COMMON_TAGS: Final = 4
-
 JITTER_CYCLES: Final = 5
 WORN_WINDOWS: Final = 6
 
@@ -167,7 +152,7 @@ class _Cycle:
         """Return the state after this cycle with what started and ended in it."""
         for epc, heard in self._heard.items():
             self._garments[epc] = self._hear(self._garments.get(epc), heard)
-        common = self._common_mode()
+        common = common_mode(self._garments.values(), self._live, self._seeing, self._now)
         for epc, garment in list(self._garments.items()):
             if garment.trial is not None:
                 self._garments[epc] = self._follow(epc, garment, garment.trial)
@@ -197,29 +182,7 @@ class _Cycle:
         return _with(known, beams=beams, at=self._now)
 
     def _level(self, beam: Beam | None, zone: str) -> float:
-        """Return how well a zone hears a tag now; a level that is not read any more sinks to the floor."""
-        if beam is None:
-            return FLOOR_DBM
-        silent = self._live.get(zone, 0) - beam.cycle
-        return max(FLOOR_DBM, beam.level_dbm - FADE_DB * max(0, silent - FADES_AFTER))
-
-    def _common_mode(self) -> dict[str, float]:
-        """Return per zone how much weaker or stronger it hears its resting tags than it used to."""
-        residuals: dict[str, list[float]] = {}
-        for epc, heard in self._heard.items():
-            garment = self._garments[epc]
-            if garment.trial is not None or garment.home is None:
-                continue
-            for zone in heard:
-                rest = garment.beams[zone].rest_dbm
-                if rest is not None:
-                    residuals.setdefault(zone, []).append(garment.beams[zone].level_dbm - rest)
-        low, high = COMMON_DB
-        return {
-            zone: min(high, max(low, median(own)))
-            for zone, own in residuals.items()
-            if len(own) >= COMMON_TAGS
-        }
+        return level_dbm(beam, self._live.get(zone, 0))
 
     def _judge(self, epc: str, garment: Garment, common: dict[str, float]) -> Garment:
         """A tag that is not being tried on: where does it rest, is it in a room?"""
@@ -229,7 +192,7 @@ class _Cycle:
             for room in self._rooms:
                 if room not in self._seeing:
                     continue
-                gain = GAIN * self._evidence(garment, room, levels, common)
+                gain = GAIN * evidence(garment, room, levels, common, self._settings.margin_db)
                 value = max(-MOST_ODDS, min(MOST_ODDS, MEMORY * odds.get(room, 0.0) + gain))
                 odds[room] = value
                 if value <= 0.0:
@@ -241,25 +204,6 @@ class _Cycle:
         if likely is not None and self._starts(likely, odds, since):
             return self._start(epc, garment, likely)
         return self._rest(garment, levels, common) if likely is None else garment
-
-    def _evidence(
-        self, garment: Garment, room: str, levels: dict[str, float], common: dict[str, float]
-    ) -> float:
-        """Return what this cycle says for (+) or against (-) the tag being in a room."""
-        own = levels.get(room, FLOOR_DBM)
-        others = max((level for zone, level in levels.items() if zone != room), default=FLOOR_DBM)
-        better = _clip((own - others - self._settings.margin_db) / 3.0, -1.5, 1.0)
-        shelf = garment.beams.get(garment.home) if garment.home is not None else None
-        if shelf is None or shelf.rest_dbm is None or garment.home is None:
-            near = _clip((own - UNKNOWN_NEAR_DBM) / 4.0, -1.5, 1.0)
-            return min(better + near, 2.0 * better, 2.0 * near)
-        near = _clip((own - garment.own_dbm + NEAR_DB) / 4.0, -1.5, 1.0)
-        weaker = shelf.rest_dbm + common.get(garment.home, 0.0) - levels[garment.home]
-        through_wall = garment.beams[room].rest_dbm if room in garment.beams else None
-        used_to = FLOOR_DBM if through_wall is None else through_wall + common.get(room, 0.0)
-        gone = _clip((weaker - 5.0) / 3.0, -1.5, 1.0)
-        risen = _clip((own - used_to - 4.0) / 3.0, -1.5, 1.0)
-        return min(better + near + gone + risen, *(2.0 * one + CAP for one in (better, near, gone, risen)))
 
     def _starts(self, room: str, odds: dict[str, float], since: dict[str, int]) -> bool:
         return odds[room] > self._settings.log_odds and self._now - since[room] >= self._settings.dwell_ms
@@ -358,7 +302,7 @@ class _Cycle:
             self._now if well else trial.heard_at,
             self._live[room] if well else trial.heard_cycle,
             trial.last_dbm, trial.jittery, trial.windows, trial.worn,
-            max(0.0, trial.left + (_clip(better_by, 0.0, 1.0) if is_elsewhere else -0.5)),
+            max(0.0, trial.left + (clip(better_by, 0.0, 1.0) if is_elsewhere else -0.5)),
         )  # fmt: skip
         silent_ms = (self._live[room] - trial.heard_cycle) * CYCLE_MS
         ends = (
@@ -429,7 +373,3 @@ class _Cycle:
 
 
 _with = msgspec.structs.replace
-
-
-def _clip(value: float, low: float, high: float) -> float:
-    return min(high, max(low, value))
