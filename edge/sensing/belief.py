@@ -218,8 +218,8 @@ def _expect(
     level = trust * tags.level_dbm + (1.0 - trust) * (shop.level_dbm[zone] + tags.offset_db[:, None])
     spread = shop.spread_db2 + drawn * (1.0 - trust)
     block = t.BLOCKS_DB[:, None, None]
-    answers = _answers(level, t.SLOPE_DB)
-    reach = np.minimum(_answers(level + block, t.SLOPE_DB - 0.15 * block) / np.maximum(answers, 0.02), 1.0)
+    usual = answers(level, t.SLOPE_DB)
+    reach = np.minimum(answers(level + block, t.SLOPE_DB - 0.15 * block) / np.maximum(usual, 0.02), 1.0)
     left = reach * t.BLOCKS_SHARE[:, None, None]
     fewer = per_cycle * left
     wide = spread + (0.2 * block) ** 2 + np.where(block < 0.0, 1.5, 0.0)
@@ -256,7 +256,7 @@ def _expect(
     )
 
 
-def _answers(level_dbm: Floats, slope_db: Any) -> Floats:
+def answers(level_dbm: Floats, slope_db: Any) -> Floats:
     """Return the probability that a tag at this level is energised."""
     probability: Floats = 1.0 / (1.0 + np.exp(-(level_dbm - t.SENSITIVITY_DBM) / slope_db))
     return probability

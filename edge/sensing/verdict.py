@@ -140,7 +140,7 @@ def _lay(tags: Tags, row: int, zone: int) -> None:
 
 def _return(tags: Tags, shop: Shop, heard: Heard, row: int) -> tuple[int, int, int]:
     left = int(tags.zone[row])
-    tags.origin[row] = left
+    tags.origin[row], tags.planned[row] = left, False
     tags.reads[row], tags.misses[row] = heard.read[row], ~heard.read[row] & heard.alive
     tags.heard[row], tags.level_dbm[row] = heard.read[row], heard.rssi_dbm[row]
     zone = int(zone_probability(tags, shop, np.array([row])).argmax())
@@ -161,6 +161,6 @@ def _review(tags: Tags, shop: Shop, move_nats: float) -> list[tuple[int, int, in
     for row, left, zone in zip(
         rows[better].tolist(), now[better].tolist(), best[better].tolist(), strict=True
     ):
-        tags.zone[row] = zone
+        tags.zone[row], tags.planned[row] = zone, False
         moved.append((row, left, zone))
     return moved

@@ -180,7 +180,7 @@ class CycleRadio:
         zone = np.broadcast_to(self._zone, (len(ends), shape[2])).copy()
         for row, until in list(self._hand.items()):
             self._hold(level, handled, middles, row, int(middles[0, 0]) - 1, until)
-            if until <= ends[-1]:
+            if until <= middles[-1, -1]:
                 del self._hand[row]
         for move in moves:
             row = self._move(move)
@@ -189,7 +189,7 @@ class CycleRadio:
             handled[:, :, row] &= ~after
             if move.zone is None:
                 self._hold(level, handled, middles, row, move.at, self._hand[row])
-                if self._hand[row] <= ends[-1]:
+                if self._hand[row] <= middles[-1, -1]:
                     del self._hand[row]
             else:
                 self._hand.pop(row, None)
