@@ -7,7 +7,8 @@ room the stage sums evidence (:mod:`edge.sensing.try_on_evidence`), forgetting o
 - its shelf hears it less than it used to, *more* than that shelf's other tags have become weaker: a body
   before the shelf weakens all of them alike;
 - the room hears it better than it used to through the wall, likewise compared with its neighbours;
-- the room hears it about as well as its shelf did, so it is in the room and not before the curtain.
+- the room hears it about as well as its shelf did, and reads it in most cycles, so it is in the room and not
+  before the curtain.
 
 A try-on starts when the log-odds have stayed above ``log_odds`` until the tag was in the room for
 ``dwell_ms``. Tags that came into one room within ``together_ms`` of each other are one session. It ends when
@@ -28,7 +29,15 @@ import msgspec
 
 from contract.messages import AnyObservation, TryOnEnded, TryOnStarted
 from edge.model import NOT_SENSING, InputRead, Place, Read, RejectRead, StatusRead, TagRead
-from edge.sensing.try_on_evidence import NEAR_DB, UNKNOWN_NEAR_DBM, clip, common_mode, evidence, level_dbm
+from edge.sensing.try_on_evidence import (
+    NEAR_DB,
+    UNKNOWN_NEAR_DBM,
+    clip,
+    common_mode,
+    evidence,
+    heard_now,
+    level_dbm,
+)
 from edge.sensing.try_on_state import (
     CYCLE_MS,
     FLOOR_DBM,
@@ -46,7 +55,6 @@ ACQUAINTED: Final = 60
 """Cycles in which everything heard is taken to rest where it is."""
 
 ASSUMED_RSSI_DBM: Final = -60.0
-LEVEL_WEIGHT: Final = 0.3
 REST_WEIGHT: Final = 0.04
 USUAL_DB: Final = 5.0
 SETTLES: Final = 12
@@ -169,14 +177,7 @@ class _Cycle:
     def _hear(self, known: Garment | None, heard: dict[str, float]) -> Garment:
         beams = dict(known.beams) if known is not None else {}
         for zone, rssi in heard.items():
-            beam = beams.get(zone)
-            clock = self._live.get(zone, 0)
-            if beam is None:
-                beams[zone] = Beam(rssi, clock)
-                continue
-            level = self._level(beam, zone)
-            fresh = level <= FLOOR_DBM
-            beams[zone] = Beam(rssi if fresh else level + LEVEL_WEIGHT * (rssi - level), clock, beam.rest_dbm)
+            beams[zone] = heard_now(beams.get(zone), rssi, self._live.get(zone, 0))
         if known is None:
             return Garment(beams, at=self._now)
         return _with(known, beams=beams, at=self._now)
@@ -192,7 +193,9 @@ class _Cycle:
             for room in self._rooms:
                 if room not in self._seeing:
                     continue
-                gain = GAIN * evidence(garment, room, levels, common, self._settings.margin_db)
+                gain = GAIN * evidence(
+                    garment, room, levels, common, live=self._live[room], margin_db=self._settings.margin_db
+                )
                 value = max(-MOST_ODDS, min(MOST_ODDS, MEMORY * odds.get(room, 0.0) + gain))
                 odds[room] = value
                 if value <= 0.0:
@@ -253,7 +256,7 @@ class _Cycle:
         near = home is None or levels[best] > garment.own_dbm - SHELF_DB
         if cycles < (SETTLES if near else SETTLES_SLOWLY):
             return _with(garment, settling=(best, cycles))
-        beams = {zone: Beam(beam.level_dbm, beam.cycle, levels[zone]) for zone, beam in garment.beams.items()}
+        beams = {zone: _with(beam, rest_dbm=levels[zone]) for zone, beam in garment.beams.items()}
         own = levels[best] if home is None else 0.7 * garment.own_dbm + 0.3 * levels[best]
         return _with(garment, beams=beams, home=best, own_dbm=own, settling=("", 0))
 
@@ -278,7 +281,7 @@ class _Cycle:
                 continue
             rest = beam.rest_dbm if beam.rest_dbm is not None else FLOOR_DBM
             step = REST_WEIGHT * (levels[zone] - common.get(zone, 0.0) - rest)
-            beams[zone] = Beam(beam.level_dbm, beam.cycle, rest + step)
+            beams[zone] = _with(beam, rest_dbm=rest + step)
             if zone == garment.home:
                 own += step
         return _with(garment, beams=beams, own_dbm=own, settling=("", 0))

@@ -14,6 +14,7 @@ from typing import Final
 
 from edge.sensing.try_on_state import FLOOR_DBM, Beam, Garment
 
+LEVEL_WEIGHT: Final = 0.3
 FADES_AFTER: Final = 3
 FADE_DB: Final = 3.0
 """A level that is not read any more is believed for so many cycles and then sinks by this much in each."""
@@ -34,6 +35,12 @@ GONE_DB: Final = 4.0
 RISEN_DB: Final = 5.0
 """Its shelf must hear it less, and the room more than through the wall, by more than this."""
 
+RATE_WEIGHT: Final = 0.1
+STEADY: Final = 0.6
+STEADY_STEP: Final = 0.15
+"""In a room a tag is read in nine cycles of ten, in hands before the curtain in three; the RSSI of those few that
+come through looks as good."""
+
 CAP: Final = 2.0
 """No single piece of evidence may fail by more than the others can make good: total <= 2 x it + this."""
 
@@ -45,6 +52,20 @@ def level_dbm(beam: Beam | None, live: int) -> float:
     if beam is None:
         return FLOOR_DBM
     return max(FLOOR_DBM, beam.level_dbm - FADE_DB * max(0, live - beam.cycle - FADES_AFTER))
+
+
+def read_rate(beam: Beam | None, live: int) -> float:
+    """Return in which share of its latest cycles a zone has read a tag when it has lived for ``live`` of them."""
+    return 0.0 if beam is None else float(beam.rate * (1.0 - RATE_WEIGHT) ** max(0, live - beam.cycle))
+
+
+def heard_now(beam: Beam | None, rssi_dbm: float, live: int) -> Beam:
+    """Return how a zone hears a tag after a cycle in which it was read."""
+    if beam is None:
+        return Beam(rssi_dbm, live, rate=RATE_WEIGHT)
+    level = level_dbm(beam, live)
+    new = rssi_dbm if level <= FLOOR_DBM else level + LEVEL_WEIGHT * (rssi_dbm - level)
+    return Beam(new, live, beam.rest_dbm, read_rate(beam, live) + RATE_WEIGHT)
 
 
 def common_mode(
@@ -69,25 +90,39 @@ def common_mode(
     }
 
 
-def evidence(garment: Garment, room: str, levels: Levels, common: Levels, margin_db: float) -> float:
-    """Return what one cycle says for (+) or against (-) a tag being in a room, in log-odds per GAIN."""
+def evidence(
+    garment: Garment, room: str, levels: Levels, common: Levels, *, live: int, margin_db: float
+) -> float:
+    """Return what one cycle says for (+) or against (-) a tag being in a room, in log-odds per GAIN.
+
+    Args:
+        garment: the tag.
+        room: which room.
+        levels: zone → level of the tag.
+        common: zone → common mode.
+        live: the room's count of live cycles.
+        margin_db: how much better than every other zone the room must hear it.
+    """
     own = _unhidden(levels.get(room, FLOOR_DBM), common.get(room, 0.0))
     others = max(
         (_unhidden(level, common.get(zone, 0.0)) for zone, level in levels.items() if zone != room),
         default=FLOOR_DBM,
     )
+    steady = clip((read_rate(garment.beams.get(room), live) - STEADY) / STEADY_STEP, -1.5, 1.0)
     better = clip((own - others - margin_db) / 3.0, -1.5, 1.0)
     shelf = garment.beams.get(garment.home) if garment.home is not None else None
     if shelf is None or shelf.rest_dbm is None or garment.home is None:
         near = clip((own - UNKNOWN_NEAR_DBM) / 4.0, -1.5, 1.0)
-        return min(better + near, 2.0 * better, 2.0 * near)
+        return min(better + near, 2.0 * better, 2.0 * near, 2.0 * steady + CAP)
     near = clip((own - garment.own_dbm + NEAR_DB) / 4.0, -1.5, 1.0)
     weaker = shelf.rest_dbm + common.get(garment.home, 0.0) - levels[garment.home]
     through_wall = garment.beams[room].rest_dbm if room in garment.beams else None
     used_to = FLOOR_DBM if through_wall is None else through_wall + max(0.0, common.get(room, 0.0))
     gone = clip((weaker - GONE_DB) / 3.0, -1.5, 1.0)
     risen = clip((own - used_to - RISEN_DB) / 3.0, -1.5, 1.0)
-    return min(better + near + gone + risen, *(2.0 * one + CAP for one in (better, near, gone, risen)))
+    return min(
+        better + near + gone + risen, *(2.0 * one + CAP for one in (better, near, gone, risen, steady))
+    )
 
 
 def _unhidden(level: float, common_db: float) -> float:

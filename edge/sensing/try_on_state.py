@@ -51,11 +51,13 @@ class Beam(msgspec.Struct, frozen=True, array_like=True):
         level_dbm: smoothed over cycles.
         cycle: the zone's count of live cycles when the tag was last read there.
         rest_dbm: what it is while the tag lies on its shelf; None until known.
+        rate: in which share of its latest cycles the zone had read the tag then.
     """
 
     level_dbm: float
     cycle: int
     rest_dbm: float | None = None
+    rate: float = 0.0
 
 
 class Trial(msgspec.Struct, frozen=True, array_like=True):

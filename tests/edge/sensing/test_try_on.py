@@ -31,6 +31,7 @@ PLACES = {"rail": RAIL, "cabin-1": INSIDE, "cabin-2": NEXT_DOOR, "away": AWAY}
 class Bench:
     def __init__(self, tune=SETTINGS):
         self.state, self.now, self.told, self.tune = TryOnState(), START, [], tune
+        self.sense([], START)
 
     def run(self, seconds, where, *, alive=("floor", "rooms"), step=False, tags=(DRESS,), pieces=1):
         for _ in range(seconds):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.sensing.try_on_evidence import COMMON_DB, common_mode, evidence, level_dbm
+from edge.sensing.try_on_evidence import COMMON_DB, common_mode, evidence, heard_now, level_dbm, read_rate
 from edge.sensing.try_on_state import FLOOR_DBM, Beam, Garment, Trial
 
 NOW = 1_800_000_000_000
@@ -61,10 +61,10 @@ INSIDE = {"rail": -66.0, "cabin-1": -55.0}
 WALL = {"rail": -54.0, "cabin-1": -64.0}
 
 
-def weighed(levels, bodies=None, *, home="rail"):
-    beams = {"rail": Beam(levels["rail"], 100, -54.0), "cabin-1": Beam(levels["cabin-1"], 100, -64.0)}
+def weighed(levels, bodies=None, *, home="rail", rate=0.9):
+    beams = {"rail": Beam(levels["rail"], 100, -54.0), "cabin-1": Beam(levels["cabin-1"], 100, -64.0, rate)}
     garment = Garment(beams, home=home, own_dbm=-54.0, at=NOW)
-    return evidence(garment, "cabin-1", levels, bodies or {}, MARGIN_DB)
+    return evidence(garment, "cabin-1", levels, bodies or {}, live=100, margin_db=MARGIN_DB)
 
 
 def test_in_the_room_speaks_for_it_and_behind_the_wall_against_it():
@@ -88,3 +88,19 @@ def test_a_body_before_the_rail_takes_nothing_off_the_rail():
 def test_more_in_the_room_never_speaks_against_it(rail, cabin, more):
     assert weighed({"rail": rail, "cabin-1": cabin + more}) >= weighed({"rail": rail, "cabin-1": cabin})
     assert weighed({"rail": rail + more, "cabin-1": cabin}) <= weighed({"rail": rail, "cabin-1": cabin})
+
+
+def test_what_is_read_now_and_then_only_is_before_the_curtain():
+    assert weighed(INSIDE, rate=0.35) < 0.0
+    assert weighed(INSIDE, rate=0.35, home=None) < 0.0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
+def test_the_read_rate_is_the_share_of_cycles_with_a_read(share):
+    beam = Beam(-60.0, 0)
+    for live in range(1, 201):
+        if live * share % 1.0 == 0.0 and share:
+            beam = heard_now(beam, -60.0, live)
+    assert read_rate(beam, 200) == pytest.approx(share, abs=0.25)
+    assert read_rate(beam, 260) < 0.01
+    assert read_rate(None, 200) == 0.0
