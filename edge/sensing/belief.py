@@ -31,6 +31,7 @@ LIES, SHADED, HAND, AWAY, PLACED = range(5)
 STATES: Final = 5
 NOWHERE: Final = -1
 FLOOR: Final = 1e-9
+MOST_SILENCE: Final = -float(np.log1p(-t.MOST_READ))
 
 
 class Tags(NamedTuple):
@@ -226,8 +227,8 @@ def _expect(
     fits = -0.5 * np.minimum((heard.rssi_dbm - level - block) ** 2 / wide, t.OUTLIER) - 0.5 * np.log(wide)
     word = np.where(
         heard.read,
-        np.log(np.clip(1.0 - np.exp(-fewer), 1e-3, t.MOST_READ)) + fits,
-        np.log(np.clip(np.exp(-fewer), 1.0 - t.MOST_READ, 1.0)),
+        np.log(np.clip(-np.expm1(-fewer), 1e-3, t.MOST_READ)) + fits,
+        -np.minimum(fewer, MOST_SILENCE),
     )
     word = np.clip(word - word[0], -6.0, 6.0) * heard.alive
     present = np.where(here, tags.belief[:, LIES] + tags.belief[:, SHADED], 0.0)

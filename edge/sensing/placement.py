@@ -25,6 +25,9 @@ MOST_EVIDENCE: Final = 15.0
 RATE_CYCLES: Final = 10.0
 """How often a tag is read is worth no more cycles than these; a placement's silence is drawn once, too."""
 
+LEAST_SILENCE: Final = (np.log1p(-0.98), np.log1p(-t.SELDOM))
+"""Log-probability that a cycle passes without a read: bounds."""
+
 GRID_DB: Final = 1.5
 LEVELS_DB: Final = np.arange(-21.0, 10.0, 3.0)
 STRENGTHS_DB: Final = np.arange(-15.0, 7.0, 3.0)
@@ -67,11 +70,13 @@ def _heard_at(tags: Tags, shop: Shop, rows: Ints) -> Floats:
     word = np.where(count > 0.0, -0.5 * (distance**2 / variance + np.log(variance)), 0.0)
     reads, misses = tags.reads[rows], tags.misses[rows]
     cycles = (reads + misses)[:, None, :, None]
-    rate = ((reads + 0.3) / (reads + misses + 0.6))[:, None, :, None]
+    rate = (reads + 0.3) / (reads + misses + 0.6)
+    certain = (rate * np.log(rate) + (1.0 - rate) * np.log1p(-rate))[:, None, :, None]
     reach = np.minimum(answers(level, t.SLOPE_DB) / np.maximum(answers(usual, t.SLOPE_DB), 0.02), 1.5)
-    expected = -np.expm1(np.log1p(-np.clip(shop.rate, t.SELDOM, 0.98))[:, :, None] * reach)
-    expected = np.clip(expected, t.SELDOM, 0.98)
-    surprise = rate * np.log(rate / expected) + (1.0 - rate) * np.log((1.0 - rate) / (1.0 - expected))
+    silence = np.log1p(-np.clip(shop.rate, t.SELDOM, 0.98))[:, :, None] * reach
+    silence = np.clip(silence, *LEAST_SILENCE)
+    rate = rate[:, None, :, None]
+    surprise = certain - rate * np.log(-np.expm1(silence)) - (1.0 - rate) * silence
     worth = np.minimum(cycles, RATE_CYCLES) / (1.0 + shop.doubt_db2[:, :, None] / t.UNKNOWN_DB**2)
     likelihood: Floats = np.maximum(word - worth * surprise, -MOST_EVIDENCE)
     return likelihood

@@ -90,5 +90,5 @@ PATIENCE: Final = 6
 NEW_PATIENCE: Final = 2
 """A tag is given a zone when it is this sure, or after so many cycles; fewer when nothing is known of it yet."""
 
-RETRO: Final = 4.0
+RETRO: Final = 2.5
 """Evidence that a tag was put down anew although its absence was not noticed (tuned)."""
