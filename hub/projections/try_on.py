@@ -2,9 +2,10 @@
 
 **With fitting rooms** an edge tells each try-on: when a tag came into a room, and when it had left. Its outcome
 is ``sold`` when a sale took the item, by its EPC or as the likeliest of its SKU (:mod:`hub.projections.labels`);
-``returned`` when it was put down and lay there for a minute; ``unknown`` when neither happened within half an
-hour after it had left the room; ``open`` until one of these is certain. Whichever came first counts. What
-happens after the same item is tried on again belongs to that try-on.
+``returned`` when it was put down and lay there for a minute (but what is sold while it lies there lies at the
+till); ``unknown`` when neither happened within half an hour after it had left the room; ``open`` until one of
+these is certain. Whichever came first counts. What happens after the same item is tried on again belongs to
+that try-on.
 
 **Without one**, hands are judged: a put-back 8 to 300 s after the pick-up is a try-on that ended ``returned``;
 shorter is a ``touch``, longer is none (the item was carried about or the tag was shaded). An item picked up
@@ -36,6 +37,7 @@ LONGEST_TRIAL_MS: Final = 3_600_000
 GOES_ON_MS: Final = -1
 """``ended_ms`` of a try-on of which no end is known."""
 WORN_NOT_KNOWN: Final = -1
+_FOR_EVER_MS: Final = 2**62
 
 Hands = Literal["touch", "returned", "too_long"]
 Outcome = Literal["sold", "returned", "unknown", "open"]
@@ -158,8 +160,8 @@ def _rests(traces: Traces, now: int) -> list[_Rest]:
     rests = []
     for at in sorted(set(traces.put_down)):
         after = bisect_right(steps, at)
-        until = steps[after] if after < len(steps) else max(now, at)
-        if until - at >= RESTS_MS:
+        until = steps[after] if after < len(steps) else _FOR_EVER_MS
+        if min(until, now) - at >= RESTS_MS:
             rests.append(_Rest(at, until))
     return rests
 
@@ -171,10 +173,14 @@ def _outcome(
     deadline = trial.over_ms + WINDOW_MS
     if later_ms is not None:
         deadline = min(deadline, later_ms)
-    lay = [
-        rest.at for rest in rests if started_ms < rest.at < deadline and rest.until > (trial.ended_ms or 0)
-    ]
     went = [at for at in sold if started_ms <= at < deadline]
+    lay = [
+        rest.at
+        for rest in rests
+        if started_ms < rest.at < deadline
+        and rest.until > (trial.ended_ms or 0)
+        and not any(rest.at <= at <= rest.until for at in went)
+    ]
     if went and (not lay or went[0] <= lay[0]):
         return "sold"
     if lay:

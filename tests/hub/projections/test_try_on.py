@@ -95,6 +95,8 @@ WINDOW_S, LONGEST_S = WINDOW_MS // S, LONGEST_TRIAL_MS // S
         (9_999, {"sold": [400], "put_down": [350], "picked_up": [380]}, "sold"),
         (9_999, {"sold": [900], "put_down": [350], "picked_up": [600]}, "returned"),
         (9_999, {"sold": [400], "put_down": [500]}, "sold"),
+        (9_999, {"sold": [430], "put_down": [350], "picked_up": [460]}, "sold"),
+        (9_999, {"sold": [430], "put_down": [350]}, "sold"),
     ],
 )
 def test_the_first_that_is_certain_decides(now_s, traces, outcome):
