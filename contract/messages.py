@@ -194,6 +194,35 @@ class LabelShown(Observation, frozen=True, kw_only=True, tag="label_shown"):
     currency: Annotated[str, msgspec.Meta(max_length=8)] = ""
 
 
+class TryOnStarted(Observation, frozen=True, kw_only=True, tag="try_on_started"):
+    """A tag was carried into a fitting room and stays there; ``at`` is when it came in.
+
+    Attributes:
+        session: tags that came into the room together share it; it names no person.
+        probability: how sure the edge is, 0 to 1.
+    """
+
+    session: Slug
+    room: Slug
+    epc: EpcHex
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+
+
+class TryOnEnded(Observation, frozen=True, kw_only=True, tag="try_on_ended"):
+    """A tag that was tried on has left the fitting room; ``at`` is when the room last heard it.
+
+    Attributes:
+        started_at: ``at`` of its ``try_on_started``.
+        worn: whether its signal moved as that of a worn garment does; None when that was not to be seen.
+    """
+
+    session: Slug
+    room: Slug
+    epc: EpcHex
+    started_at: Millis
+    worn: bool | None = None
+
+
 class DeviceHealth(Observation, frozen=True, kw_only=True, tag="device_health"):
     """A device changed its state, or repeats it once in a while.
 
@@ -251,6 +280,8 @@ AnyObservation: TypeAlias = (
     | TagPresented
     | BarcodeScanned
     | LabelShown
+    | TryOnStarted
+    | TryOnEnded
     | DeviceHealth
     | Blind
     | Rejected

@@ -5,6 +5,7 @@ Only secrets and addresses come from the environment: SHELFWISE_BROKER_HOST, SHE
 SHELFWISE_BROKER_PASSWORD and SHELFWISE_DEVICE_TOKEN.
 """
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from edge.outbox import Bounds
 from edge.sensing.doorway import DoorwaySettings, FootfallSettings
 from edge.sensing.presence import PresenceSettings
 from edge.sensing.signals import EnrolmentSettings
+from edge.sensing.try_on_state import TryOnSettings
 from edge.sensing.weight import WeightSettings
 from edge.uplink import BrokerSettings
 
@@ -131,6 +133,7 @@ class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enrolment: EnrolmentSettings = EnrolmentSettings()
     footfall: FootfallSettings = FootfallSettings()
     doorways: tuple[DoorwaySettings, ...] = ()
+    try_on: TryOnSettings = TryOnSettings()
     epc: EpcFilter = EpcFilter()
 
 
@@ -185,10 +188,12 @@ def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
         raise ConfigError(
             f"{path.name}: [http] host {config.http.host!r} is open to the network; expected environment variable SHELFWISE_DEVICE_TOKEN to be set, or one of {', '.join(LOOPBACK)}"
         )
+    place = _place(devices, path.name)
+    _check_rooms(config.try_on.rooms, place, path.name)
     return Edge(
         config=config,
         devices=devices,
-        place=_place(devices, path.name),
+        place=place,
         outbox_path=path.parent / config.agent.outbox,
         password=environment.get("SHELFWISE_BROKER_PASSWORD", ""),
         device_token=token,
@@ -268,6 +273,25 @@ def _check_doorways(doorways: tuple[DoorwaySettings, ...], devices: tuple[Device
     counters = {device.settings.line for device in devices if device.settings.line}
     _no_twice([*(doorway.line for doorway in doorways), *counters], f"{file}: counting line", "doorway")
     _no_twice(beams, f"{file}: beam", "beam")
+
+
+def _check_rooms(rooms: tuple[str, ...], place: Place, file: str) -> None:
+    zones = sorted(set(place.zones.values()))
+    for room in rooms:
+        if room not in zones:
+            nearest = difflib.get_close_matches(room, zones, n=1)
+            hint = (
+                f"did you mean {nearest[0]!r}?" if nearest else f"antennas have {', '.join(zones) or 'none'}"
+            )
+            raise ConfigError(
+                f"{file}: [try_on] key 'rooms' names {room!r}; expected zones of readers' antennas, {hint}"
+            )
+        scales = [device for device, tray in place.trays.items() if tray.zone == room]
+        if scales:
+            raise ConfigError(
+                f"{file}: [try_on] key 'rooms' names {room!r}, in which scale {scales[0]!r} has its tray; expected a zone where nothing is for sale"
+            )
+    _no_twice(list(rooms), f"{file}: fitting room", "fitting room")
 
 
 def address_of(settings: DeviceSettings, where: str = "device") -> tuple[str, int]:

@@ -4,6 +4,7 @@ A **read** is one raw report as the device said it. Times are integer millisecon
 UTC, taken when the bytes arrived, unless the device stamps its reports itself.
 """
 
+from collections.abc import Collection
 from typing import Final, TypeAlias
 
 import msgspec
@@ -172,6 +173,11 @@ class Place(msgspec.Struct, frozen=True):
     lines: dict[str, str]
     silent_after_ms: dict[str, int]
     stations: frozenset[str] = frozenset()
+
+    def without(self, zones: Collection[str]) -> "Place":
+        """Return the place without the antennas of these zones."""
+        kept = {antenna: zone for antenna, zone in self.zones.items() if zone not in zones}
+        return msgspec.structs.replace(self, zones=kept)
 
     def zones_of(self, device: str) -> tuple[str, ...]:
         """Return the zones that go blind with this device, in a stable order."""

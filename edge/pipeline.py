@@ -31,6 +31,8 @@ from edge.sensing.presence_state import (
     stored_presence,
 )
 from edge.sensing.signals import SignalState, sense_signals
+from edge.sensing.try_on import sense_try_ons
+from edge.sensing.try_on_state import TryOnState, reads_outside, restart_try_ons
 from edge.sensing.weight import WeightState, sense_weight
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class SensingState(msgspec.Struct, frozen=True):
     health: HealthState = HealthState()
     signals: SignalState = SignalState()
     doorways: DoorwayState = DoorwayState()
+    try_ons: TryOnState = TryOnState()
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -76,6 +79,7 @@ class Pipeline:
     def __init__(self, edge: Edge, outbox: Outbox) -> None:
         self._edge = edge
         self._outbox = outbox
+        self._shelves = edge.place.without(edge.config.try_on.rooms)
         self._drivers: dict[str, Driver] = {
             device.settings.id: device.spec.build(device.settings.id, device.driver_settings)
             for device in edge.devices
@@ -112,7 +116,10 @@ class Pipeline:
         """The agent starts: the time since the last checkpoint was blind."""
         health, blind = restart_health(self._state.health, now, place=self._edge.place)
         self._state = msgspec.structs.replace(
-            self._state, health=health, presence=restart_presence(self._state.presence)
+            self._state,
+            health=health,
+            presence=restart_presence(self._state.presence),
+            try_ons=restart_try_ons(self._state.try_ons),
         )
         self._unsaved.extend(blind)
 
@@ -169,7 +176,7 @@ class Pipeline:
         return driver.act(action, now)
 
     def _anchor(self, action: AnchorTags) -> None:
-        presence = fit(self._state.presence, self._edge.place)
+        presence = fit(self._state.presence, self._shelves)
         presence = anchor_presence(presence, action.zones, action.taken_at)
         self._state = msgspec.structs.replace(self._state, presence=presence)
         # The command will not come again, so the next pass stores the state whether or not anything happens.
@@ -202,13 +209,20 @@ class Pipeline:
         )
         if config.footfall.staff_epcs:
             reads = [self._without_badge(read) for read in reads]
-        presence, tags = sense_presence(state.presence, reads, now, place=place, settings=config.presence)
+        try_ons, tried = sense_try_ons(state.try_ons, reads, now, place=place, settings=config.try_on)
+        presence, tags = sense_presence(
+            state.presence,
+            reads_outside(reads, try_ons),
+            now,
+            place=self._shelves,
+            settings=config.presence,
+        )
         weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
         footfall, people = sense_footfall(state.footfall, reads, now, place=place)
         health, news = sense_health(state.health, reads, now, place=place)
         signals, said = sense_signals(state.signals, reads, now, place=place, settings=config.enrolment)
-        self._state = SensingState(presence, weight, footfall, health, signals, doorways)
-        fresh: list[AnyObservation] = [*tags, *steps, *people, *crossed, *said, *news]
+        self._state = SensingState(presence, weight, footfall, health, signals, doorways, try_ons)
+        fresh: list[AnyObservation] = [*tags, *tried, *steps, *people, *crossed, *said, *news]
         if suspect:
             fresh = [msgspec.structs.replace(observation, suspect=True) for observation in fresh]
         self._unsaved.extend(fresh)
@@ -244,8 +258,9 @@ class Pipeline:
         health, _ = restart_health(self._state.health, now, place=self._edge.place)
         presence = restart_presence(self._state.presence)
         doorways = restart_doorways(self._state.doorways, now)
+        try_ons = restart_try_ons(self._state.try_ons)
         self._state = msgspec.structs.replace(
-            self._state, health=health, presence=presence, doorways=doorways
+            self._state, health=health, presence=presence, doorways=doorways, try_ons=try_ons
         )
         self._saved_at = now
         for driver in self._drivers.values():

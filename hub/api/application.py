@@ -15,6 +15,7 @@ from hub.api import (
     pos,
     stock,
     stock_takes,
+    try_ons,
     visits,
 )
 from hub.api.context import HubContext
@@ -35,6 +36,7 @@ def create_application(context: HubContext) -> FastAPI:
         stock,
         stock_takes,
         visits,
+        try_ons,
         commerce,
         pos,
         orders,

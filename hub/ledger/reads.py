@@ -98,7 +98,7 @@ _SGTIN_96_DIGITS: Final = 24
 _KIND_DIGITS: Final = 15
 
 
-def _kind_of(epc: Any) -> Any:
+def kind_of(epc: Any) -> Any:
     """Return what of an EPC may name a product: all but an SGTIN's serial, nothing of other tags.
 
     The last 38 of SGTIN-96's 96 bits are the serial: nine hex digits and two bits of the tenth, which
@@ -109,7 +109,7 @@ def _kind_of(epc: Any) -> Any:
     return case((sgtin_96, func.substr(epc, 1, _KIND_DIGITS)), (other, epc), else_=literal(""))
 
 
-_KIND: Final = case((t.bindings.c.sku.is_(None), _kind_of(t.items.c.epc)), else_=literal(""))
+_KIND: Final = case((t.bindings.c.sku.is_(None), kind_of(t.items.c.epc)), else_=literal(""))
 _WITH_BINDING: Final = t.items.outerjoin(t.bindings, t.bindings.c.epc == t.items.c.epc)
 _PLACE: Final = case(
     (t.items.c.status == PICKED, literal(NO_ZONE)), else_=func.coalesce(t.items.c.zone, NO_ZONE)
@@ -315,16 +315,6 @@ def buckets(
     c = source.c
     query = select(source).where(c.store == store_id, c.bucket_ms >= since_ms, c.bucket_ms < until_ms)
     return connection.execute(query.order_by(c.bucket_ms)).all()
-
-
-def try_on_rows(connection: Connection, store_id: str, since_ms: int, until_ms: int) -> Sequence[Row[Any]]:
-    """Return put-backs in a span of time with how each was judged."""
-    c, bindings = t.try_ons.c, t.bindings
-    unbound = case((bindings.c.sku.is_(None), _kind_of(c.epc)), else_=literal(""))
-    query = select(t.try_ons, bindings.c.sku.label("bound"), unbound.label("kind"))
-    query = query.select_from(t.try_ons.outerjoin(bindings, bindings.c.epc == c.epc))
-    query = query.where(c.store == store_id, c.ended_ms >= since_ms, c.ended_ms < until_ms)
-    return connection.execute(query.order_by(c.ended_ms, c.stream, c.seq)).all()
 
 
 def events_after(connection: Connection, store_id: str, after: int, limit: int) -> list[Any]:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from hub.ledger import side_tables as side
 from hub.ledger import tables as t
-from hub.projections import footfall
+from hub.projections import footfall, try_on
 
 ROWS_AT_ONCE: Final = 250
 """Rows of a statement named ``…_rows``."""
@@ -36,6 +36,9 @@ class Statements(NamedTuple):
     device_rejects: str
     try_ons: str
     try_on_rows: str
+    placements: str
+    placement_rows: str
+    fitting_trials: str
     blind_spans: str
     movements: str
     stock_takes: str
@@ -87,6 +90,9 @@ def compile_statements(backend: str) -> Statements:
         device_rejects=write.upsert(t.device_rejects, add=("count",), greatest=("last_ms",)),
         try_ons=write.insert(t.try_ons),
         try_on_rows=write.insert_rows(t.try_ons),
+        placements=write.insert(t.placements),
+        placement_rows=write.insert_rows(t.placements),
+        fitting_trials=write.upsert(t.fitting_trials, greatest=try_on.TrialState._fields),
         blind_spans=write.insert(t.blind_spans),
         movements=write.insert(t.movements),
         stock_takes=write.insert(t.stock_takes),

@@ -365,6 +365,36 @@ try_ons: Final = Table(
     sqlite_with_rowid=False,
 )
 
+placements: Final = Table(
+    "placements",
+    metadata,
+    text_column("store", key=True),
+    text_column("stream", key=True),
+    int_column("seq", key=True),
+    text_column("epc"),
+    text_column("zone"),
+    int_column("at_ms"),
+    Index("ix_placements_at", "store", "at_ms"),
+    sqlite_with_rowid=False,
+)
+"""Where items arrived or moved to; with the put-backs in ``try_ons``, all that was ever put down."""
+
+fitting_trials: Final = Table(
+    "fitting_trials",
+    metadata,
+    text_column("store", key=True),
+    text_column("epc", key=True),
+    int_column("started_ms", key=True),
+    text_column("session", key=True),
+    text_column("room", key=True),
+    int_column("ended_ms"),
+    int_column("worn"),
+    real_column("probability"),
+    Index("ix_fitting_trials_started", "store", "started_ms"),
+    sqlite_with_rowid=False,
+)
+"""Try-ons in fitting rooms; columns that are no key only grow."""
+
 device_states: Final = Table(
     "device_states",
     metadata,
@@ -507,7 +537,7 @@ orders: Final = Table(
 
 
 READ_TABLES: Final = (
-    items, trays, movements, footfall, heat, try_ons, device_states, device_rejects, blind_spans, decisions, orders,
+    items, trays, movements, footfall, heat, try_ons, placements, fitting_trials, device_states, device_rejects, blind_spans, decisions, orders,
     binding_log, scans, presented, labels_shown, stock_takes, stock_batches, zone_anchors, counts,
 )  # fmt: skip
 

@@ -22,6 +22,8 @@ from contract.messages import (
     TagPickedUp,
     TagPresented,
     TagPutBack,
+    TryOnEnded,
+    TryOnStarted,
     WeightChanged,
 )
 from hub.model import (
@@ -65,6 +67,8 @@ class Batch:
         self.device_states: dict[tuple[str, str, str], Row] = {}
         self.device_rejects: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.try_ons: list[Row] = []
+        self.fitting_trials: dict[tuple[str, try_on.TrialKey], try_on.TrialState] = {}
+        self.placements: list[Row] = []
         self.blind_spans: list[Row] = []
         self.alerts: list[Row] = []
         self.movements: list[Row] = []
@@ -96,12 +100,22 @@ class Batch:
             sums = self.heat[place] = [0, 0, 0]
         sums[heat.COLUMN[type(event)]] += 1
 
+    def _placed(self, store: str, stream: str, seq: int, position: int, event: TagArrived | TagMoved) -> None:
+        self._tag(store, stream, seq, position, event)
+        self.placements.append((store, stream, seq, event.epc, event.zone, event.at))
+
     def _put_back(self, store: str, stream: str, seq: int, position: int, event: TagPutBack) -> None:
         self._tag(store, stream, seq, position, event)
         outcome = try_on.outcome_of(event.picked_at, event.at)
         self.try_ons.append(
             (store, stream, seq, event.epc, event.from_zone, event.zone, event.picked_at, event.at, outcome)
         )
+
+    def _trial(
+        self, store: str, _stream: str, _seq: int, _position: int, event: TryOnStarted | TryOnEnded
+    ) -> None:
+        key = (store, try_on.key_of(event))
+        self.fitting_trials[key] = try_on.merge(self.fitting_trials.get(key), try_on.state_of(event))
 
     def _weight(self, store: str, stream: str, seq: int, _position: int, event: WeightChanged) -> None:
         state = trays.from_weight(event, stream, seq)
@@ -248,13 +262,15 @@ class Batch:
         self.order_changes.append((event.state, event.at, event.by, event.order_id))
 
     _HANDLERS: ClassVar[dict[type, Handler]] = {
-        TagArrived: _tag,
-        TagMoved: _tag,
+        TagArrived: _placed,
+        TagMoved: _placed,
         TagPickedUp: _tag,
         TagPutBack: _put_back,
         WeightChanged: _weight,
         PeopleCounted: _people,
         InputChanged: _no_fold,
+        TryOnStarted: _trial,
+        TryOnEnded: _trial,
         TagPresented: _presented,
         BarcodeScanned: _scanned,
         LabelShown: _label,
