@@ -18,6 +18,7 @@ from edge.diagnosis import LineWatch
 from edge.driver import Driver
 from edge.model import Read, RejectRead, StatusRead, TagRead
 from edge.outbox import TELEMETRY, Outbox
+from edge.sensing.agreement import AgreementState, expect, restart_agreement, sense_agreement
 from edge.sensing.arrays import pack_array, unpack_array
 from edge.sensing.doorway import DoorwayState, restart_doorways, sense_doorways
 from edge.sensing.footfall import FootfallState, sense_footfall
@@ -31,7 +32,7 @@ from edge.sensing.presence_state import (
     stored_presence,
 )
 from edge.sensing.signals import SignalState, sense_signals
-from edge.sensing.weight import WeightState, sense_weight
+from edge.sensing.weight import WeightState, sense_weight, unsettled
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class SensingState(msgspec.Struct, frozen=True):
     health: HealthState = HealthState()
     signals: SignalState = SignalState()
     doorways: DoorwayState = DoorwayState()
+    agreement: AgreementState = AgreementState()
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -112,7 +114,10 @@ class Pipeline:
         """The agent starts: the time since the last checkpoint was blind."""
         health, blind = restart_health(self._state.health, now, place=self._edge.place)
         self._state = msgspec.structs.replace(
-            self._state, health=health, presence=restart_presence(self._state.presence)
+            self._state,
+            health=health,
+            presence=restart_presence(self._state.presence),
+            agreement=restart_agreement(self._state.agreement),
         )
         self._unsaved.extend(blind)
 
@@ -202,13 +207,28 @@ class Pipeline:
         )
         if config.footfall.staff_epcs:
             reads = [self._without_badge(read) for read in reads]
-        presence, tags = sense_presence(state.presence, reads, now, place=place, settings=config.presence)
         weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
         footfall, people = sense_footfall(state.footfall, reads, now, place=place)
+        agreement, hints = expect(
+            state.agreement,
+            reads,
+            steps,
+            people,
+            unsettled(weight),
+            now,
+            place=place,
+            settings=config.agreement,
+        )
+        presence, tags = sense_presence(
+            state.presence, reads, now, place=place, settings=config.presence, hints=hints
+        )
+        agreement, doubts = sense_agreement(
+            agreement, tags, steps, now, place=place, settings=config.agreement
+        )
         health, news = sense_health(state.health, reads, now, place=place)
         signals, said = sense_signals(state.signals, reads, now, place=place, settings=config.enrolment)
-        self._state = SensingState(presence, weight, footfall, health, signals, doorways)
-        fresh: list[AnyObservation] = [*tags, *steps, *people, *crossed, *said, *news]
+        self._state = SensingState(presence, weight, footfall, health, signals, doorways, agreement)
+        fresh: list[AnyObservation] = [*tags, *steps, *doubts, *people, *crossed, *said, *news]
         if suspect:
             fresh = [msgspec.structs.replace(observation, suspect=True) for observation in fresh]
         self._unsaved.extend(fresh)
@@ -245,7 +265,11 @@ class Pipeline:
         presence = restart_presence(self._state.presence)
         doorways = restart_doorways(self._state.doorways, now)
         self._state = msgspec.structs.replace(
-            self._state, health=health, presence=presence, doorways=doorways
+            self._state,
+            health=health,
+            presence=presence,
+            doorways=doorways,
+            agreement=AgreementState(),
         )
         self._saved_at = now
         for driver in self._drivers.values():

@@ -60,7 +60,6 @@ class ProductMethod:
             cycle.now // CYCLE_MS - 1,
             cycle.now,
             settings=self._settings,
-            hints={},
         )
         number = {epc: index for index, epc in enumerate(epcs)} if told else {}
         picks, puts, moves = [], [], []
