@@ -120,7 +120,7 @@ def open_claim(
     taken = {epc for claim in others for epc in claim.shares}
     named = {gtin for gtin, _ in removal.goods if gtin is not None}
     unnamed = any(gtin is None for gtin, _ in removal.goods)
-    heard = (tags.heard > 0.0).any(axis=1)
+    heard = np.any(tags.heard > 0.0, axis=1)
     already = 0
     found: dict[str | None, list[str]] = {}
     for epc, row in rows.items():
@@ -128,7 +128,7 @@ def open_claim(
         if not lies and (tags.zone[row] != NOWHERE or tags.origin[row] != zone):
             continue
         gtin = gtin_of(epc)
-        if gtin not in named:
+        if gtin not in named and gtin is not None:
             if not unnamed:
                 continue
             gtin = None
@@ -139,12 +139,13 @@ def open_claim(
     units = removal.units - int(already)
     if units <= 0:
         return None
-    shares = {
-        epc: expected / len(found[gtin])
-        for gtin, expected in removal.goods
-        if found.get(gtin)
-        for epc in found[gtin]
-    }
+    shares: dict[str, float] = {}
+    for gtin, expected in removal.goods:
+        own, nameless = found.get(gtin, []), [] if gtin is None else found.get(None, [])
+        each = expected / max(len(own) + t.NAMELESS * len(nameless), t.NAMELESS)
+        for epcs, weight in ((own, each), (nameless, t.NAMELESS * each)):
+            for epc in epcs:
+                shares[epc] = shares.get(epc, 0.0) + weight
     return Claim(removal, units, t.UNTAGGED * units, shares) if shares else None
 
 

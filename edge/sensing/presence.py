@@ -31,7 +31,7 @@ from edge.sensing.belief import (
     update,
 )
 from edge.sensing.placement import calibrate
-from edge.sensing.presence_state import Columns, Pending, PresenceState, Times, fit, with_rows
+from edge.sensing.presence_state import Columns, Pending, PresenceState, Times, fit, with_removals, with_rows
 from edge.sensing.verdict import Thresholds, Verdicts, decide
 
 ASSUMED_RSSI_DBM: Final = -60.0
@@ -93,9 +93,7 @@ def sense_presence(
         hints: what other sensors saw; they count for the cycles they concern, however these are cut into calls.
     """
     state = fit(state, place)
-    if hints.removals:
-        removals = (*state.removals, *hints.removals)[-cl.MAX_CLAIMS :]
-        state = msgspec.structs.replace(state, removals=removals)
+    state = with_removals(state, hints)
     first_open = (now - settings.late_ms) // settings.cycle_ms
     oldest = first_open - CATCH_UP
     opened = state.cycle or min((read.at for read in reads), default=now) // settings.cycle_ms

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from edge.model import Place, Removal
+from edge.model import Hints, Place, Removal
 from edge.sensing.belief import (
     AWAY,
     FLOOR,
@@ -24,7 +24,7 @@ from edge.sensing.belief import (
     new_shop,
     new_tags,
 )
-from edge.sensing.claims import Claim
+from edge.sensing.claims import MAX_CLAIMS, Claim
 
 
 class Times(NamedTuple):
@@ -117,6 +117,14 @@ def with_rows(state: PresenceState, epcs: Iterable[str]) -> PresenceState:
     zeros = np.zeros(len(new), dtype=np.int64)
     times = Times(*(np.concatenate([column, zeros]) for column in state.times))
     return msgspec.structs.replace(state, rows=rows, tags=tags, times=times)
+
+
+def with_removals(state: PresenceState, hints: Hints) -> PresenceState:
+    """Return the state with weighed removals noted for the cycles that they fall into."""
+    if not hints.removals:
+        return state
+    removals = (*state.removals, *hints.removals)[-MAX_CLAIMS:]
+    return msgspec.structs.replace(state, removals=removals)
 
 
 def fit(state: PresenceState, place: Place) -> PresenceState:
