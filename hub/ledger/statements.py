@@ -43,6 +43,7 @@ class Statements(NamedTuple):
     stock_batches: str
     zone_anchors: str
     counts: str
+    disagreements: str
     decisions: str
     orders: str
     order_change: str
@@ -94,6 +95,7 @@ def compile_statements(backend: str) -> Statements:
         stock_batches=write.insert(t.stock_batches),
         zone_anchors=write.register(t.zone_anchors, ("stock_take_id",)),
         counts=write.insert(t.counts),
+        disagreements=write.insert(t.disagreements),
         decisions=write.insert(t.decisions),
         orders=write.insert(t.orders),
         order_change=write.order_change(),

@@ -272,6 +272,7 @@ class Transaction:
         self._many(sql.stock_batches, batch.stock_batches)
         self._many(sql.zone_anchors, [key + row for key, row in batch.zone_anchors.items()])
         self._many(sql.counts, batch.counts)
+        self._many(sql.disagreements, batch.disagreements)
         self._many(sql.decisions, [_decision_row(*row) for row in batch.decisions])
         self._many(sql.orders, batch.orders)
         self._many(sql.order_change, batch.order_changes)
