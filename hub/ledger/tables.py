@@ -301,6 +301,26 @@ trays: Final = Table(
     int_column("anchor_seq"),
 )
 
+plate_units: Final = Table(
+    "plate_units",
+    metadata,
+    text_column("store", key=True),
+    text_column("device", key=True),
+    text_column("sku", key=True),
+    text_column("zone"),
+    int_column("units"),
+    real_column("weight_g"),
+    int_column("key_ms"),
+    order_column("key_stream"),
+    int_column("key_seq"),
+    int_column("anchor_units"),
+    int_column("anchor_ms"),
+    order_column("anchor_stream"),
+    int_column("anchor_seq"),
+    sqlite_with_rowid=False,
+)
+"""As ``trays``, for plates with several SKUs."""
+
 movements: Final = Table(
     "movements",
     metadata,
@@ -528,7 +548,7 @@ orders: Final = Table(
 
 
 READ_TABLES: Final = (
-    items, trays, movements, footfall, heat, try_ons, device_states, device_rejects, blind_spans, decisions, orders,
+    items, trays, plate_units, movements, footfall, heat, try_ons, device_states, device_rejects, blind_spans, decisions, orders,
     binding_log, scans, presented, labels_shown, stock_takes, stock_batches, zone_anchors, counts,
     disagreements,
 )  # fmt: skip

@@ -253,6 +253,7 @@ class Transaction:
         sql = self._sql
         self._many(sql.items, [key + state for key, state in batch.items.items()])
         self._many(sql.trays, [key + state for key, state in batch.trays.items()])
+        self._many(sql.plate_units, [key + state.of_plate() for key, state in batch.plates.items()])
         self._many(sql.heat, [(*key, *sums) for key, sums in batch.heat.items()])
         self._many(sql.footfall, [key + added for key, added in batch.footfall.items()])
         self._many(sql.device_states, [key + row for key, row in batch.device_states.items()])

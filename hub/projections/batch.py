@@ -63,6 +63,7 @@ class Batch:
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], items.ItemState] = {}
         self.trays: dict[tuple[str, str], trays.TrayState] = {}
+        self.plates: dict[tuple[str, str, str], trays.TrayState] = {}
         self.heat: dict[tuple[str, str, int], list[int]] = {}
         self.footfall: dict[tuple[str, str, int], footfall.Sums] = {}
         self.device_states: dict[tuple[str, str, str], Row] = {}
@@ -112,6 +113,9 @@ class Batch:
         if state is not None:
             key = (store, event.device)
             self.trays[key] = trays.merge(self.trays.get(key), state)
+        for sku, on_plate in trays.from_plate(event, stream, seq).items():
+            place = (store, event.device, sku)
+            self.plates[place] = trays.merge(self.plates.get(place), on_plate)
 
     def _disagreement(self, store: str, stream: str, seq: int, _position: int, event: Disagreement) -> None:
         figures = (event.rfid_units, event.weight_units, event.weight_g, " ".join(event.epcs))

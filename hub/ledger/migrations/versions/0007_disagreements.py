@@ -1,4 +1,4 @@
-"""Where RFID and weight of a zone told different things."""
+"""Where RFID and weight of a zone told different things; units on plates with several SKUs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,3 +26,21 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_disagreements_at", "disagreements", ["store", "at_ms"])
+    ordered = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    op.create_table(
+        "plate_units",
+        sa.Column("store", sa.Text(), primary_key=True),
+        sa.Column("device", sa.Text(), primary_key=True),
+        sa.Column("sku", sa.Text(), primary_key=True),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("units", sa.BigInteger(), nullable=False),
+        sa.Column("weight_g", sa.Float(53), nullable=False),
+        sa.Column("key_ms", sa.BigInteger(), nullable=False),
+        sa.Column("key_stream", ordered, nullable=False),
+        sa.Column("key_seq", sa.BigInteger(), nullable=False),
+        sa.Column("anchor_units", sa.BigInteger(), nullable=False),
+        sa.Column("anchor_ms", sa.BigInteger(), nullable=False),
+        sa.Column("anchor_stream", ordered, nullable=False),
+        sa.Column("anchor_seq", sa.BigInteger(), nullable=False),
+        sqlite_with_rowid=False,
+    )
