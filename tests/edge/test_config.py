@@ -179,3 +179,25 @@ def test_a_doorway_that_cannot_count_is_one_sentence(load, old, new, said):
     assert "\n" not in str(caught.value)
     for word in ["edge.toml", *said]:
         assert word in str(caught.value)
+
+
+FUSED = """
+[[devices]]
+id = "tof"
+driver = "terabee"
+transport = "serial"
+port = "/dev/null"
+front = "tray-1"
+"""
+
+
+def test_a_tagged_plate_and_who_stands_in_front_of_it(load):
+    new = 'unit_weight_g = 8.4, tagged = true, gtin = "7312345678903" }'
+    place = load(CONFIG.replace("unit_weight_g = 8.4 }", new) + FUSED).place
+    assert (place.trays["scale-1"].tagged, place.trays["scale-1"].gtin) == (True, "07312345678903")
+    assert place.fronts == {("tof", 0): "tray-1"}
+
+
+def test_only_a_people_counter_has_a_front(load):
+    with pytest.raises(ConfigError, match="key 'front' is for people counters"):
+        load(CONFIG + FUSED.replace("terabee", "mt_sics") + 'tray = { zone = "tray-2" }\n')

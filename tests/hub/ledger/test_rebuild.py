@@ -12,6 +12,7 @@ from contract.messages import (
     DeviceHealth,
     Disagreement,
     InputChanged,
+    ItemStep,
     LabelShown,
     PeopleCounted,
     Rejected,
@@ -77,6 +78,22 @@ observation = st.one_of(
         mac=st.just("0000021EE3B0"),
         sku=st.just("ring"),
         price=st.sampled_from(["1.00", "2.00"]),
+    ),
+    st.builds(
+        WeightChanged,
+        at=at,
+        device=device,
+        zone=zone,
+        sku=st.none(),
+        weight_g=st.just(84.0),
+        delta_g=st.just(-8.0),
+        items=st.lists(
+            st.builds(
+                ItemStep, st.sampled_from(["beads", "ring"]), st.just(-1), st.none() | st.integers(0, 9)
+            ),
+            max_size=2,
+            unique_by=lambda item: item.sku,
+        ).map(tuple),
     ),
     st.builds(
         Disagreement,
