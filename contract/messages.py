@@ -134,6 +134,29 @@ class WeightChanged(Observation, frozen=True, kw_only=True, tag="weight_changed"
     moved_from: Slug | None = None
 
 
+class Disagreement(Observation, frozen=True, kw_only=True, tag="disagreement"):
+    """RFID and weight tell different things of one zone; neither is taken back, and no stock follows from it.
+
+    Attributes:
+        device: the plate, or the reader where no plate told anything.
+        why: ``weight_only`` no tag came or left; ``rfid_only`` the weight did not change; ``count_differs``.
+        since: the first of the changes that were compared; ``at`` is the last.
+        rfid_units: by the tags, units that came (+) or left (-).
+        weight_units: by the plates; None when the weight fits no goods.
+        weight_g: that weight then.
+        epcs, skus: what either spoke of, at most sixteen each.
+    """
+
+    zone: Slug
+    why: Literal["weight_only", "rfid_only", "count_differs"]
+    since: Millis
+    rfid_units: int
+    weight_units: int | None = None
+    weight_g: Grams | None = None
+    epcs: Annotated[tuple[EpcHex, ...], msgspec.Meta(max_length=16)] = ()
+    skus: Annotated[tuple[ShortText, ...], msgspec.Meta(max_length=16)] = ()
+
+
 class PeopleCounted(Observation, frozen=True, kw_only=True, tag="people_counted"):
     """People who crossed a counting line since the previous report of that line.
 
@@ -275,6 +298,7 @@ AnyObservation: TypeAlias = (
     | TagPickedUp
     | TagPutBack
     | WeightChanged
+    | Disagreement
     | PeopleCounted
     | InputChanged
     | TagPresented

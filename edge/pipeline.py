@@ -18,6 +18,7 @@ from edge.diagnosis import LineWatch
 from edge.driver import Driver
 from edge.model import Read, RejectRead, StatusRead, TagRead
 from edge.outbox import TELEMETRY, Outbox
+from edge.sensing.agreement import AgreementState, expect, restart_agreement, sense_agreement
 from edge.sensing.arrays import pack_array, unpack_array
 from edge.sensing.doorway import DoorwayState, restart_doorways, sense_doorways
 from edge.sensing.footfall import FootfallState, sense_footfall
@@ -33,7 +34,7 @@ from edge.sensing.presence_state import (
 from edge.sensing.signals import SignalState, sense_signals
 from edge.sensing.try_on import sense_try_ons
 from edge.sensing.try_on_state import TryOnState, reads_outside, restart_try_ons
-from edge.sensing.weight import WeightState, sense_weight
+from edge.sensing.weight import WeightState, sense_weight, unsettled
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class SensingState(msgspec.Struct, frozen=True):
     signals: SignalState = SignalState()
     doorways: DoorwayState = DoorwayState()
     try_ons: TryOnState = TryOnState()
+    agreement: AgreementState = AgreementState()
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -120,6 +122,7 @@ class Pipeline:
             health=health,
             presence=restart_presence(self._state.presence),
             try_ons=restart_try_ons(self._state.try_ons),
+            agreement=restart_agreement(self._state.agreement),
         )
         self._unsaved.extend(blind)
 
@@ -210,19 +213,33 @@ class Pipeline:
         if config.footfall.staff_epcs:
             reads = [self._without_badge(read) for read in reads]
         try_ons, tried = sense_try_ons(state.try_ons, reads, now, place=place, settings=config.try_on)
+        weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
+        footfall, people = sense_footfall(state.footfall, reads, now, place=place)
+        agreement, hints = expect(
+            state.agreement,
+            reads,
+            steps,
+            people,
+            unsettled(weight),
+            now,
+            place=place,
+            settings=config.agreement,
+        )
         presence, tags = sense_presence(
             state.presence,
             reads_outside(reads, try_ons),
             now,
             place=self._shelves,
             settings=config.presence,
+            hints=hints,
         )
-        weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
-        footfall, people = sense_footfall(state.footfall, reads, now, place=place)
+        agreement, doubts = sense_agreement(
+            agreement, tags, steps, now, place=place, settings=config.agreement
+        )
         health, news = sense_health(state.health, reads, now, place=place)
         signals, said = sense_signals(state.signals, reads, now, place=place, settings=config.enrolment)
-        self._state = SensingState(presence, weight, footfall, health, signals, doorways, try_ons)
-        fresh: list[AnyObservation] = [*tags, *tried, *steps, *people, *crossed, *said, *news]
+        self._state = SensingState(presence, weight, footfall, health, signals, doorways, try_ons, agreement)
+        fresh: list[AnyObservation] = [*tags, *tried, *steps, *doubts, *people, *crossed, *said, *news]
         if suspect:
             fresh = [msgspec.structs.replace(observation, suspect=True) for observation in fresh]
         self._unsaved.extend(fresh)
@@ -260,7 +277,12 @@ class Pipeline:
         doorways = restart_doorways(self._state.doorways, now)
         try_ons = restart_try_ons(self._state.try_ons)
         self._state = msgspec.structs.replace(
-            self._state, health=health, presence=presence, doorways=doorways, try_ons=try_ons
+            self._state,
+            health=health,
+            presence=presence,
+            doorways=doorways,
+            try_ons=try_ons,
+            agreement=AgreementState(),
         )
         self._saved_at = now
         for driver in self._drivers.values():

@@ -59,6 +59,14 @@ LIFT_HINTED: Final = 20.0
 """A tag is lifted this often; less while nobody comes near, far more when somebody just did or when another
 sensor saw a hand (tuned)."""
 ARRIVAL_FADES: Final = 0.6
+LIFT_VOUCHED: Final = 0.1
+"""… less where plates weigh the zone and none has become lighter (tuned)."""
+
+NAMELESS: Final = 0.1
+"""A tag that carries no GTIN is as likely of a weighed SKU as this part of one that carries its GTIN."""
+
+UNTAGGED: Final = 0.03
+"""A weighed removal was by an item whose tag cannot be heard, or of another SKU."""
 
 HAND_LEAVES: Final = 0.3
 HAND_BACK: Final = 0.05

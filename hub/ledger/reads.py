@@ -21,6 +21,7 @@ from hub.ledger.engine import first_line, open_async_engine, open_read_engine
 from hub.projections.devices import StateReport
 from hub.projections.items import IN_HAND_MS, MISSING, NEVER_SEEN_MS, NO_ZONE, PICKED, PRESENT, RECEIVED
 from hub.projections.on_hand import ItemUnits, Movement, Tray
+from hub.projections.trays import TrayState, now_on
 
 T = TypeVar("T")
 
@@ -204,14 +205,27 @@ def _that_are(status: str | None, zone: str | None, epc: str | None) -> list[Any
     return [column == value for column, value in wanted if value is not None]
 
 
-def tray_list(connection: Connection, store_id: str, names: Naming) -> list[Tray]:
-    """Return the trays of a store."""
-    c = t.trays.c
-    query = select(c.device, c.zone, c.sku, c.units, c.weight_g, c.anchor_units, c.anchor_ms).where(
-        c.store == store_id
+def tray_states(connection: Connection, store_id: str) -> list[tuple[str, TrayState]]:
+    """Return (device, state) of every tray of a store, and of every SKU on a plate with several."""
+    c, p = t.trays.c, t.plate_units.c
+    trays = connection.execute(select(t.trays).where(c.store == store_id)).all()
+    plates = connection.execute(select(t.plate_units).where(p.store == store_id)).all()
+    return now_on(
+        [(row.device, TrayState(*row[2:])) for row in trays],
+        [(row.device, TrayState(row.zone, row.sku, *row[4:])) for row in plates],
     )
-    rows = connection.execute(query.order_by(c.device))
-    return [Tray(d, z, names.sku_of_code(sku) if sku else None, *rest) for d, z, sku, *rest in rows]
+
+
+def tray_list(connection: Connection, store_id: str, names: Naming) -> list[Tray]:
+    """Return what lies on the trays and plates of a store, in the order of :func:`tray_states`."""
+    return [tray_of(device, state, names) for device, state in tray_states(connection, store_id)]
+
+
+def tray_of(device: str, state: TrayState, names: Naming) -> Tray:
+    """Return a tray as on-hand takes it."""
+    sku = names.sku_of_code(state.sku) if state.sku else None
+    figures = (state.units, state.weight_g, state.anchor_units, state.anchor_ms)
+    return Tray(device, state.zone, sku, *figures)
 
 
 def movement_list(connection: Connection, store_id: str, names: Naming) -> list[Movement]:

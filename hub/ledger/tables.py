@@ -301,6 +301,26 @@ trays: Final = Table(
     int_column("anchor_seq"),
 )
 
+plate_units: Final = Table(
+    "plate_units",
+    metadata,
+    text_column("store", key=True),
+    text_column("device", key=True),
+    text_column("sku", key=True),
+    text_column("zone"),
+    int_column("units"),
+    real_column("weight_g"),
+    int_column("key_ms"),
+    order_column("key_stream"),
+    int_column("key_seq"),
+    int_column("anchor_units"),
+    int_column("anchor_ms"),
+    order_column("anchor_stream"),
+    int_column("anchor_seq"),
+    sqlite_with_rowid=False,
+)
+"""As ``trays``, for plates with several SKUs."""
+
 movements: Final = Table(
     "movements",
     metadata,
@@ -436,6 +456,27 @@ blind_spans: Final = Table(
     sqlite_with_rowid=False,
 )
 
+disagreements: Final = Table(
+    "disagreements",
+    metadata,
+    text_column("store", key=True),
+    text_column("stream", key=True),
+    int_column("seq", key=True),
+    text_column("zone"),
+    text_column("device"),
+    text_column("why"),
+    int_column("since_ms"),
+    int_column("at_ms"),
+    int_column("rfid_units"),
+    int_column("weight_units", null=True),
+    real_column("weight_g", null=True),
+    text_column("epcs"),
+    text_column("skus"),
+    Index("ix_disagreements_at", "store", "at_ms"),
+    sqlite_with_rowid=False,
+)
+"""``epcs`` parted by blanks; ``skus`` a JSON list, as a SKU may hold blanks."""
+
 stock_takes: Final = Table(
     "stock_takes",
     metadata,
@@ -537,8 +578,10 @@ orders: Final = Table(
 
 
 READ_TABLES: Final = (
-    items, trays, movements, footfall, heat, try_ons, placements, fitting_trials, device_states, device_rejects, blind_spans, decisions, orders,
+    items, trays, plate_units, movements, footfall, heat, try_ons, placements, fitting_trials, device_states, device_rejects, blind_spans,
+    decisions, orders,
     binding_log, scans, presented, labels_shown, stock_takes, stock_batches, zone_anchors, counts,
+    disagreements,
 )  # fmt: skip
 
 LOGGED: Final = (bindings, tid_bindings)

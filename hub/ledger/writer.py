@@ -253,6 +253,7 @@ class Transaction:
         sql = self._sql
         self._many(sql.items, [key + state for key, state in batch.items.items()])
         self._many(sql.trays, [key + state for key, state in batch.trays.items()])
+        self._many(sql.plate_units, [key + state.of_plate() for key, state in batch.plates.items()])
         self._many(sql.heat, [(*key, *sums) for key, sums in batch.heat.items()])
         self._many(sql.footfall, [key + added for key, added in batch.footfall.items()])
         self._many(sql.device_states, [key + row for key, row in batch.device_states.items()])
@@ -275,6 +276,7 @@ class Transaction:
         self._many(sql.stock_batches, batch.stock_batches)
         self._many(sql.zone_anchors, [key + row for key, row in batch.zone_anchors.items()])
         self._many(sql.counts, batch.counts)
+        self._many(sql.disagreements, batch.disagreements)
         self._many(sql.decisions, [_decision_row(*row) for row in batch.decisions])
         self._many(sql.orders, batch.orders)
         self._many(sql.order_change, batch.order_changes)

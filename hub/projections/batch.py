@@ -8,11 +8,14 @@ the same laws (a register by key, a sum, a set), therefore the cut into batches 
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, TypeAlias
 
+import msgspec
+
 from contract.messages import (
     Alert,
     BarcodeScanned,
     Blind,
     DeviceHealth,
+    Disagreement,
     InputChanged,
     LabelShown,
     PeopleCounted,
@@ -62,6 +65,7 @@ class Batch:
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], items.ItemState] = {}
         self.trays: dict[tuple[str, str], trays.TrayState] = {}
+        self.plates: dict[tuple[str, str, str], trays.TrayState] = {}
         self.heat: dict[tuple[str, str, int], list[int]] = {}
         self.footfall: dict[tuple[str, str, int], footfall.Sums] = {}
         self.device_states: dict[tuple[str, str, str], Row] = {}
@@ -83,6 +87,7 @@ class Batch:
         self.stock_batches: list[Row] = []
         self.zone_anchors: dict[tuple[str, str], Row] = {}
         self.counts: list[Row] = []
+        self.disagreements: list[Row] = []
         self.decisions: list[Row] = []
         self.orders: list[Row] = []
         self.order_changes: list[Row] = []
@@ -122,6 +127,14 @@ class Batch:
         if state is not None:
             key = (store, event.device)
             self.trays[key] = trays.merge(self.trays.get(key), state)
+        for sku, on_plate in trays.from_plate(event, stream, seq).items():
+            place = (store, event.device, sku)
+            self.plates[place] = trays.merge(self.plates.get(place), on_plate)
+
+    def _disagreement(self, store: str, stream: str, seq: int, _position: int, event: Disagreement) -> None:
+        figures = (event.rfid_units, event.weight_units, event.weight_g, " ".join(event.epcs))
+        where = (store, stream, seq, event.zone, event.device, event.why, event.since, event.at)
+        self.disagreements.append((*where, *figures, msgspec.json.encode(event.skus).decode()))
 
     def _people(self, store: str, _stream: str, _seq: int, _position: int, event: PeopleCounted) -> None:
         key = (store, event.line, footfall.bucket_of(event.at))
@@ -267,6 +280,7 @@ class Batch:
         TagPickedUp: _tag,
         TagPutBack: _put_back,
         WeightChanged: _weight,
+        Disagreement: _disagreement,
         PeopleCounted: _people,
         InputChanged: _no_fold,
         TryOnStarted: _trial,

@@ -214,3 +214,25 @@ def test_goods_on_a_scale_are_not_for_sale_in_a_fitting_room(load):
     tray = GOOD.replace('zone = "tray-1"', 'zone = "shelf-b"')
     with pytest.raises(ConfigError, match=r"shelf-b.*scale-1"):
         load(tray + ROOMS)
+
+
+FUSED = """
+[[devices]]
+id = "tof"
+driver = "terabee"
+transport = "serial"
+port = "/dev/null"
+front = "tray-1"
+"""
+
+
+def test_a_tagged_plate_and_who_stands_in_front_of_it(load):
+    new = 'unit_weight_g = 8.4, tagged = true, gtin = "7312345678903" }'
+    place = load(GOOD.replace("unit_weight_g = 8.4 }", new) + FUSED).place
+    assert (place.trays["scale-1"].tagged, place.trays["scale-1"].gtin) == (True, "07312345678903")
+    assert place.fronts == {("tof", 0): "tray-1"}
+
+
+def test_only_a_people_counter_has_a_front(load):
+    with pytest.raises(ConfigError, match="key 'front' is for people counters"):
+        load(GOOD + FUSED.replace("terabee", "mt_sics") + 'tray = { zone = "tray-2" }\n')

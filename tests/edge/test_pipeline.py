@@ -8,6 +8,7 @@ from contract.messages import (
     AnyObservation,
     Blind,
     DeviceHealth,
+    Disagreement,
     PeopleCounted,
     Rejected,
     SetRegion,
@@ -362,3 +363,54 @@ def test_a_fitting_room_is_no_shelf(tmp_path):
         seen = {o.zone for o in shop.told(*AnyObservation.__args__) if hasattr(o, "zone")}
         assert seen == zones
         shop.outbox.close()
+
+
+FUSED = """
+[[devices]]
+id = "plate"
+driver = "mt_sics"
+transport = "serial"
+port = "/dev/null"
+tray = { zone = "window", sku = "ring", unit_weight_g = 20.0, tagged = true, gtin = "7312345678903" }
+"""
+
+
+class WeighedShop(Shop):
+    """The plate lies under the zone of reader-1 and loses a unit after 90 s; its tag stays where it was."""
+
+    def __init__(self, folder):
+        super().__init__(folder, FUSED)
+        self.pipeline.line_opened("plate", self.now)
+
+    def weigh(self, seconds, units):
+        for _ in range(seconds * 4):
+            self.pipeline.receive("plate", f"S S {units * 20.0:10.2f} g\r\n".encode(), self.now + 250)
+            self.run_quarter()
+        return self
+
+    def run_quarter(self):
+        self.now += 250
+        self.pipeline.receive("reader-1", TAG, self.now)
+        self.pipeline.tick(self.now)
+
+
+def test_a_plate_that_lost_what_the_reader_still_hears_is_a_disagreement_and_no_pick(tmp_path):
+    shop = WeighedShop(tmp_path)
+    shop.weigh(90, 3).weigh(90, 2)
+    (doubt,) = shop.of(Disagreement)
+    assert (doubt.zone, doubt.device, doubt.why) == ("window", "plate", "weight_only")
+    assert (doubt.rfid_units, doubt.weight_units, doubt.skus) == (0, -1, ("ring",))
+    assert shop.of(TagPickedUp) == []
+    shop.weigh(90, 2)
+    assert len(shop.of(Disagreement)) == 1
+    shop.outbox.close()
+
+
+def test_what_lies_across_a_restart_is_not_compared(tmp_path):
+    shop = WeighedShop(tmp_path)
+    shop.weigh(90, 3).weigh(10, 2)
+    shop.crash_and_start(after_s=5)
+    shop.pipeline.line_opened("plate", shop.now)
+    shop.weigh(200, 2)
+    assert shop.of(Disagreement) == []
+    shop.outbox.close()

@@ -5,14 +5,15 @@ import numpy as np
 
 from cli.bench.sensing.shelf import Told
 from contract.messages import AnyObservation, TagArrived, TagMoved, TagPickedUp, TagPutBack
-from edge.model import Place
+from edge.model import Hints, Place
 from edge.sensing.belief import Ints
-from edge.sensing.presence import PresenceSettings, fold_cycle
+from edge.sensing.presence import NO_HINTS, PresenceSettings, fold_cycle
 from edge.sensing.presence_state import (
     Columns,
     PresenceState,
     anchor_presence,
     fit,
+    with_removals,
     with_rows,
 )
 from firmware_sim.world.radio.cycles import Cycle
@@ -54,15 +55,17 @@ class ProductMethod:
         rows = self._rows([epcs[tag] for tag in np.unique(reports.tag).tolist()], epcs)
         columns = Columns(rows[reports.tag], reports.antenna, reports.rssi_dbm, reports.reads, reports.at_ms)
         alive = np.full(len(self.state.antennas), not cycle.silent)
+        hints = self.hints(cycle)
         self.state, told = fold_cycle(
-            self.state,
+            with_removals(self.state, hints),
             columns,
             alive,
             cycle.now // CYCLE_MS - 1,
             cycle.now,
             settings=self._settings,
-            hints={},
+            hints=hints,
         )
+        self.compare(told, cycle)
         return self.judged(told, epcs)
 
     def judged(self, told: list[AnyObservation], epcs: list[str]) -> Told:
@@ -85,6 +88,13 @@ class ProductMethod:
                 case TagArrived():
                     pass
         return Told(picks, puts, moves)
+
+    def hints(self, cycle: Cycle) -> Hints:
+        """Return what other sensors saw up to the end of a cycle: nothing."""
+        return NO_HINTS
+
+    def compare(self, told: list[AnyObservation], cycle: Cycle) -> None:
+        """Look at what was told of a cycle."""
 
     def zones(self) -> Ints:
         """Return the told zones in the scene's numbers."""
