@@ -109,11 +109,23 @@ class WeightChanged(Observation, frozen=True, kw_only=True, tag="weight_changed"
 
 
 class PeopleCounted(Observation, frozen=True, kw_only=True, tag="people_counted"):
-    """People who crossed a counting line since the previous report of that line."""
+    """People who crossed a counting line since the previous report of that line.
+
+    Attributes:
+        entered, left: as counted.
+        estimated_entered, estimated_left: how many people these are on average, where the counter knows how
+            much it merges; None when it does not.
+        turned: came into the doorway and went back.
+        staff: how many of those counted were staff; a report with staff counts one direction only.
+    """
 
     line: Slug
     entered: Count = 0
     left: Count = 0
+    estimated_entered: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    estimated_left: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    turned: Count = 0
+    staff: Count = 0
 
 
 class InputChanged(Observation, frozen=True, kw_only=True, tag="input_changed"):
@@ -377,7 +389,25 @@ class SetLabel(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="s
     note: ShortText = ""
 
 
-AnyAction: TypeAlias = SetRegion | SetPower | SetInventory | SetAntennas | SetOutput | Tare | SetLabel
+MAX_ANCHORED: Final = 200
+"""Tags of one :class:`AnchorTags`; more go into several commands."""
+
+
+class AnchorTags(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="anchor_tags"):
+    """Take it from a stock-take where tags are. It is for the agent's own picture and sends nothing to the device.
+
+    Attributes:
+        zones: EPC → zone.
+        taken_at: when that was so; what the agent has told of a tag since then stands.
+    """
+
+    zones: Annotated[dict[EpcHex, Slug], msgspec.Meta(max_length=MAX_ANCHORED)]
+    taken_at: Millis
+
+
+AnyAction: TypeAlias = (
+    SetRegion | SetPower | SetInventory | SetAntennas | SetOutput | Tare | SetLabel | AnchorTags
+)
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -21,6 +21,7 @@ from edge.driver import DriverSpec, Framing, Transport
 from edge.drivers import driver
 from edge.model import Place, Tray
 from edge.outbox import Bounds
+from edge.sensing.doorway import DoorwaySettings, FootfallSettings
 from edge.sensing.presence import PresenceSettings
 from edge.sensing.signals import EnrolmentSettings
 from edge.sensing.weight import WeightSettings
@@ -114,6 +115,8 @@ class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     presence: PresenceSettings = PresenceSettings()
     weight: WeightSettings = WeightSettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
+    footfall: FootfallSettings = FootfallSettings()
+    doorways: tuple[DoorwaySettings, ...] = ()
     epc: EpcFilter = EpcFilter()
 
 
@@ -160,6 +163,7 @@ def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
             )
     devices = tuple(_device(settings, path.name) for settings in config.devices)
     _no_twice([device.settings.id for device in devices], f"{path.name}: device id")
+    _check_doorways(config.doorways, devices, path.name)
     pushing = [device for device in devices if device.settings.transport == "http"]
     _no_twice([push_path(device.settings) for device in pushing], f"{path.name}: HTTP path")
     token = environment.get("SHELFWISE_DEVICE_TOKEN", "")
@@ -225,6 +229,25 @@ def _device(settings: DeviceSettings, file: str) -> Device:
     return Device(settings, spec, checked)
 
 
+def _check_doorways(doorways: tuple[DoorwaySettings, ...], devices: tuple[Device, ...], file: str) -> None:
+    kinds = {device.settings.id: device.spec.kind for device in devices}
+    beams: list[str] = []
+    for doorway in doorways:
+        where = f"{file}: doorway {doorway.line!r}"
+        if doorway.device not in kinds:
+            raise ConfigError(
+                f"{where}: key 'device' is {doorway.device!r}; expected a device of this file: {', '.join(kinds)}"
+            )
+        if kinds[doorway.device] != "rfid":
+            raise ConfigError(
+                f"{where}: device {doorway.device!r} is a {kinds[doorway.device]}; expected a reader with inputs for the beams"
+            )
+        beams += [f"{doorway.device} input {port}" for port in (doorway.outer, doorway.inner)]
+    counters = {device.settings.line for device in devices if device.settings.line}
+    _no_twice([*(doorway.line for doorway in doorways), *counters], f"{file}: counting line", "doorway")
+    _no_twice(beams, f"{file}: beam", "beam")
+
+
 def address_of(settings: DeviceSettings, where: str = "device") -> tuple[str, int]:
     """Return host and port of a device on the network.
 
@@ -273,7 +296,7 @@ def _place(devices: tuple[Device, ...], file: str) -> Place:
     )
 
 
-def _no_twice(names: list[str], what: str) -> None:
+def _no_twice(names: list[str], what: str, each: str = "device") -> None:
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"{what} {name!r} is used twice; every device needs its own")
+            raise ConfigError(f"{what} {name!r} is used twice; every {each} needs its own")

@@ -12,15 +12,24 @@ from typing import Final
 import msgspec
 
 from contract.errors import LinkError
-from contract.messages import AnyAction, AnyObservation
+from contract.messages import AnchorTags, AnyAction, AnyObservation
 from edge.config import Device, Edge
 from edge.diagnosis import LineWatch
 from edge.driver import Driver
 from edge.model import Read, RejectRead, StatusRead, TagRead
 from edge.outbox import TELEMETRY, Outbox
+from edge.sensing.arrays import pack_array, unpack_array
+from edge.sensing.doorway import DoorwayState, restart_doorways, sense_doorways
 from edge.sensing.footfall import FootfallState, sense_footfall
 from edge.sensing.health import HealthState, restart_health, sense_health
-from edge.sensing.presence import PresenceState, restart_presence, sense_presence
+from edge.sensing.presence import (
+    PresenceState,
+    anchor_presence,
+    fit,
+    restart_presence,
+    sense_presence,
+    stored_presence,
+)
 from edge.sensing.signals import SignalState, sense_signals
 from edge.sensing.weight import WeightState, sense_weight
 
@@ -42,6 +51,7 @@ class SensingState(msgspec.Struct, frozen=True):
     footfall: FootfallState = FootfallState()
     health: HealthState = HealthState()
     signals: SignalState = SignalState()
+    doorways: DoorwayState = DoorwayState()
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -80,7 +90,7 @@ class Pipeline:
         self.filtered: Counter[str] = Counter()
         self._unsaved: list[AnyObservation] = []
         self._saved_at = 0
-        self._encoder = msgspec.msgpack.Encoder()
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=pack_array)
         self._state = self._restore()
 
     def _restore(self) -> SensingState:
@@ -88,8 +98,8 @@ class Pipeline:
         if stored is None:
             return SensingState()
         try:
-            return msgspec.msgpack.decode(stored, type=SensingState)
-        except msgspec.MsgspecError as error:
+            return msgspec.msgpack.decode(stored, type=SensingState, dec_hook=unpack_array)
+        except (msgspec.MsgspecError, ValueError, TypeError) as error:
             log.error("event=checkpoint_unreadable error=%s effect=sensing_starts_anew", error)
             return SensingState()
 
@@ -151,7 +161,19 @@ class Pipeline:
     def act(self, device: str, action: AnyAction, now: int) -> str | None:
         """Carry out a command; None when there is no such device, else the driver's answer."""
         driver = self._drivers.get(device)
-        return None if driver is None else driver.act(action, now)
+        if driver is None:
+            return None
+        if isinstance(action, AnchorTags):
+            self._anchor(action)
+            return ""
+        return driver.act(action, now)
+
+    def _anchor(self, action: AnchorTags) -> None:
+        presence = fit(self._state.presence, self._edge.place)
+        presence = anchor_presence(presence, action.zones, action.taken_at)
+        self._state = msgspec.structs.replace(self._state, presence=presence)
+        # The command will not come again, so the next pass stores the state whether or not anything happens.
+        self._saved_at = 0
 
     def report(self, observation: AnyObservation) -> None:
         """Add an observation of the agent about itself."""
@@ -175,13 +197,18 @@ class Pipeline:
         if not self._edge.config.epc.keeps_all:
             reads = [self._passed(read) for read in reads]
         place, config, state = self._edge.place, self._edge.config, self._state
+        doorways, crossed = sense_doorways(
+            state.doorways, reads, now, doorways=config.doorways, settings=config.footfall
+        )
+        if config.footfall.staff_epcs:
+            reads = [self._without_badge(read) for read in reads]
         presence, tags = sense_presence(state.presence, reads, now, place=place, settings=config.presence)
         weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
         footfall, people = sense_footfall(state.footfall, reads, now, place=place)
         health, news = sense_health(state.health, reads, now, place=place)
         signals, said = sense_signals(state.signals, reads, now, place=place, settings=config.enrolment)
-        self._state = SensingState(presence, weight, footfall, health, signals)
-        fresh: list[AnyObservation] = [*tags, *steps, *people, *said, *news]
+        self._state = SensingState(presence, weight, footfall, health, signals, doorways)
+        fresh: list[AnyObservation] = [*tags, *steps, *people, *crossed, *said, *news]
         if suspect:
             fresh = [msgspec.structs.replace(observation, suspect=True) for observation in fresh]
         self._unsaved.extend(fresh)
@@ -189,15 +216,24 @@ class Pipeline:
         rejects = tuple(read for read in reads if isinstance(read, RejectRead))[:MAX_REJECTS_PER_PASS]
         if not (last or self._unsaved or rejects or now - self._saved_at >= CHECKPOINT_MS):
             return None
-        return Batch(tuple(self._unsaved), rejects, self._encoder.encode(self._state))
+        kept = msgspec.structs.replace(self._state, presence=stored_presence(self._state.presence))
+        return Batch(tuple(self._unsaved), rejects, self._encoder.encode(kept))
 
     def _passed(self, read: Read) -> Read:
         """Return the read, or a mere sign of life for a tag that does not count here."""
         if not isinstance(read, TagRead) or self._edge.config.epc.keeps(read.epc):
             return read
+        if read.epc in self._edge.config.footfall.staff_epcs:
+            return read
         if not self.filtered[read.device]:
             log.info("event=epc_filtered device=%s first=%s effect=counted_only", read.device, read.epc)
         self.filtered[read.device] += read.reads
+        return StatusRead(device=read.device, at=read.at, what="alive")
+
+    def _without_badge(self, read: Read) -> Read:
+        """Return the read, or a mere sign of life for a tag that staff wear: its EPC stays here."""
+        if not isinstance(read, TagRead) or read.epc not in self._edge.config.footfall.staff_epcs:
+            return read
         return StatusRead(device=read.device, at=read.at, what="alive")
 
     def _clock_set_back(self, now: int) -> None:
@@ -207,7 +243,10 @@ class Pipeline:
         )
         health, _ = restart_health(self._state.health, now, place=self._edge.place)
         presence = restart_presence(self._state.presence)
-        self._state = msgspec.structs.replace(self._state, health=health, presence=presence)
+        doorways = restart_doorways(self._state.doorways, now)
+        self._state = msgspec.structs.replace(
+            self._state, health=health, presence=presence, doorways=doorways
+        )
         self._saved_at = now
         for driver in self._drivers.values():
             driver.connected(now)

@@ -14,6 +14,7 @@ from hub.api import (
     overview,
     pos,
     stock,
+    stock_takes,
     visits,
 )
 from hub.api.context import HubContext
@@ -32,6 +33,7 @@ def create_application(context: HubContext) -> FastAPI:
     errors.install(app)
     for module in (
         stock,
+        stock_takes,
         visits,
         commerce,
         pos,

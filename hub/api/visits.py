@@ -25,23 +25,28 @@ class FootfallHourOut(BaseModel):
 
 
 class FootfallLineOut(BaseModel):
-    """One counting line, for example a door."""
+    """One counting line, for example a door; ``residual`` is in less out once the store has closed."""
 
     line: str
     entered: int
     left: int
+    estimated_entered: float
+    estimated_left: float
+    turned: int
+    staff: int
+    residual: int | None
 
 
 class FootfallOut(BaseModel):
-    """People of one business day; ``conversion`` is transactions per person who came in."""
+    """People of one business day; ``conversion`` is transactions per customer who came in, staff apart."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
                 "store": "popup-1", "date": "2026-05-01", "from_ms": 1_777_579_200_000, "until_ms": 1_777_665_600_000,
-                "entered": 61, "left": 58, "occupancy": 3, "peak_occupancy": 9, "transactions": 12, "conversion": 0.197,
+                "entered": 61, "left": 58, "estimated_entered": 66.4, "estimated_left": 63.1, "turned": 4, "staff": 9, "residual": None, "occupancy": 3, "peak_occupancy": 9, "transactions": 12, "conversion": 0.197,
                 "hours": [{"hour": "2026-05-01T10:00+08:00", "entered": 9, "left": 7}],
-                "lines": [{"line": "door", "entered": 61, "left": 58}],
+                "lines": [{"line": "door", "entered": 61, "left": 58, "estimated_entered": 66.4, "estimated_left": 63.1, "turned": 4, "staff": 9, "residual": None}],
             }
         }
     )  # fmt: skip
@@ -52,6 +57,11 @@ class FootfallOut(BaseModel):
     until_ms: int
     entered: int
     left: int
+    estimated_entered: float
+    estimated_left: float
+    turned: int
+    staff: int
+    residual: int | None
     occupancy: int
     peak_occupancy: int
     transactions: int
@@ -114,7 +124,7 @@ class ItemOut(BaseModel):
     name: str | None
     name_zh: str | None
     zone: str | None
-    status: Literal["present", "picked", "received", "sold"]
+    status: Literal["present", "picked", "received", "sold", "missing"]
     picked_ms: int | None
     first_seen_ms: int | None
     changed_ms: int | None
@@ -162,7 +172,7 @@ async def get_items(
     store: str,
     hub: Hub,
     q: Annotated[str, Query(max_length=200, description="part of EPC, SKU or name")] = "",
-    status: Literal["present", "picked", "received", "sold"] | None = None,
+    status: Literal["present", "picked", "received", "sold", "missing"] | None = None,
     zone: str | None = None,
     sku: str | None = None,
     after: Annotated[str, Query(max_length=200, description="EPC after which the page begins")] = "",

@@ -19,7 +19,7 @@ from hub.ledger import tables as t
 from hub.ledger.catalogue import Naming
 from hub.ledger.engine import first_line, open_async_engine, open_read_engine
 from hub.projections.devices import StateReport
-from hub.projections.items import NEVER_SEEN_MS
+from hub.projections.items import IN_HAND_MS, MISSING, NEVER_SEEN_MS, NO_ZONE, PICKED, PRESENT, RECEIVED
 from hub.projections.on_hand import ItemUnits, Movement, Tray
 
 T = TypeVar("T")
@@ -111,18 +111,49 @@ def _kind_of(epc: Any) -> Any:
 
 _KIND: Final = case((t.bindings.c.sku.is_(None), _kind_of(t.items.c.epc)), else_=literal(""))
 _WITH_BINDING: Final = t.items.outerjoin(t.bindings, t.bindings.c.epc == t.items.c.epc)
+_PLACE: Final = case(
+    (t.items.c.status == PICKED, literal(NO_ZONE)), else_=func.coalesce(t.items.c.zone, NO_ZONE)
+)
+_ANCHORED: Final = _WITH_BINDING.outerjoin(
+    t.zone_anchors, and_(t.zone_anchors.c.store == t.items.c.store, t.zone_anchors.c.zone == _PLACE)
+)
+_KNOWN_MS: Final = case(
+    (and_(t.items.c.status == RECEIVED, t.items.c.received_ms > t.items.c.key_ms), t.items.c.received_ms),
+    (t.items.c.status == PICKED, t.items.c.key_ms + IN_HAND_MS),
+    else_=t.items.c.key_ms,
+)
+_MAY_BE_MISSING: Final = t.items.c.status.in_((PRESENT, RECEIVED, PICKED))
+_STATUS: Final = case(
+    (and_(_MAY_BE_MISSING, t.zone_anchors.c.key_ms > _KNOWN_MS), literal(MISSING)), else_=t.items.c.status
+)
+"""The status as :func:`hub.projections.items.status_at` has it."""
 
 
 def item_units(connection: Connection, store_id: str, names: Naming) -> list[ItemUnits]:
-    """Return how many items of each SKU are in each zone and status; counted by the database."""
+    """Return how many items of each SKU are in each zone and status; counted by the database.
+
+    Items of a zone may be ``missing``; those in hand are all ``picked``.
+    """
     c, bound = t.items.c, t.bindings.c.sku
-    groups = (bound, _KIND.label("kind"), c.zone, c.status)
-    query = select(*groups, func.count()).select_from(_WITH_BINDING).where(c.store == store_id)
-    rows = connection.execute(query.group_by(bound, "kind", c.zone, c.status)).all()
+    status = case((c.status == PICKED, c.status), else_=_STATUS).label("status_now")
+    query = select(bound, _KIND.label("kind"), c.zone, status, func.count()).select_from(_ANCHORED)
+    query = query.where(c.store == store_id)
+    rows = connection.execute(query.group_by(bound, "kind", c.zone, "status_now")).all()
     return [
         ItemUnits(names.sku_of_item(sku, kind), zone, status, units)
         for sku, kind, zone, status, units in rows
     ]
+
+
+def picks(connection: Connection, store_id: str, names: Naming, since_ms: int) -> dict[str | None, list[int]]:
+    """Return SKU → when each of its items in hand was picked up, for items picked up from a time on."""
+    c = t.items.c
+    query = select(t.bindings.c.sku, _KIND, c.key_ms).select_from(_WITH_BINDING)
+    where = (c.store == store_id, c.status == PICKED, c.key_ms >= since_ms)
+    found: dict[str | None, list[int]] = {}
+    for bound, kind, at_ms in connection.execute(query.where(*where)).all():
+        found.setdefault(names.sku_of_item(bound, kind), []).append(at_ms)
+    return found
 
 
 def first_sightings(
@@ -148,9 +179,14 @@ def item_rows(
     after: str = "",
     limit: int | None = None,
 ) -> Sequence[Row[Any]]:
-    """Return items of a store as stored, by EPC, with ``bound`` and ``kind`` for :class:`Naming`."""
+    """Return items of a store as stored, by EPC, with ``bound`` and ``kind`` for :class:`Naming`.
+
+    ``status_now`` says which of them are missing, and ``status`` selects by it; those in hand are ``picked``
+    too when they are missing.
+    """
     c = t.items.c
-    query = select(t.items, t.bindings.c.sku.label("bound"), _KIND.label("kind")).select_from(_WITH_BINDING)
+    query = select(t.items, t.bindings.c.sku.label("bound"), _KIND.label("kind"), _STATUS.label("status_now"))
+    query = query.select_from(_ANCHORED)
     query = query.where(c.store == store_id, c.epc > after, *_that_are(status, zone, epc))
     return connection.execute(query.order_by(c.epc).limit(limit)).all()
 
@@ -158,12 +194,13 @@ def item_rows(
 def count_items(connection: Connection, store_id: str, *, status: str | None, zone: str | None) -> int:
     """Return how many items of a store there are."""
     where = (t.items.c.store == store_id, *_that_are(status, zone, None))
-    return connection.scalar(select(func.count()).select_from(t.items).where(*where)) or 0
+    return connection.scalar(select(func.count()).select_from(_ANCHORED).where(*where)) or 0
 
 
 def _that_are(status: str | None, zone: str | None, epc: str | None) -> list[Any]:
     c = t.items.c
-    wanted = ((c.status, status), (c.zone, zone), (c.epc, epc))
+    with_status: Any = c.status if status == PICKED else _STATUS
+    wanted = ((with_status, status), (c.zone, zone), (c.epc, epc))
     return [column == value for column, value in wanted if value is not None]
 
 

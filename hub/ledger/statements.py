@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from hub.ledger import side_tables as side
 from hub.ledger import tables as t
+from hub.projections import footfall
 
 ROWS_AT_ONCE: Final = 250
 """Rows of a statement named ``…_rows``."""
@@ -37,6 +38,11 @@ class Statements(NamedTuple):
     try_on_rows: str
     blind_spans: str
     movements: str
+    stock_takes: str
+    stock_take_change: str
+    stock_batches: str
+    zone_anchors: str
+    counts: str
     decisions: str
     orders: str
     order_change: str
@@ -71,16 +77,23 @@ def compile_statements(backend: str) -> Statements:
         lost_range=write.insert(t.lost_ranges),
         dead_letter=write.insert(t.dead_letters),
         alert=write.upsert(t.alerts, add=("count",), greatest=("last_record_ms",)),
-        items=write.register(t.items, ("zone", "status", "picked_ms"), least=("first_seen_ms",)),
+        items=write.register(
+            t.items, ("zone", "status", "picked_ms"), least=("first_seen_ms",), greatest=("received_ms",)
+        ),
         trays=write.trays(),
         heat=write.upsert(t.heat, add=("picked_up", "put_back", "arrived")),
-        footfall=write.upsert(t.footfall, add=("entered", "left_")),
+        footfall=write.upsert(t.footfall, add=footfall.Sums._fields),
         device_states=write.register(t.device_states, ("zones", "reads", "rejects", "detail")),
         device_rejects=write.upsert(t.device_rejects, add=("count",), greatest=("last_ms",)),
         try_ons=write.insert(t.try_ons),
         try_on_rows=write.insert_rows(t.try_ons),
         blind_spans=write.insert(t.blind_spans),
         movements=write.insert(t.movements),
+        stock_takes=write.insert(t.stock_takes),
+        stock_take_change=write.stock_take_change(),
+        stock_batches=write.insert(t.stock_batches),
+        zone_anchors=write.register(t.zone_anchors, ("stock_take_id",)),
+        counts=write.insert(t.counts),
         decisions=write.insert(t.decisions),
         orders=write.insert(t.orders),
         order_change=write.order_change(),
@@ -164,18 +177,27 @@ class _Compiler:
             table, statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
         )
 
-    def register(self, table: Table, values: tuple[str, ...], *, least: tuple[str, ...] = ()) -> str:
-        """Latest key wins; columns in ``least`` keep their least value whoever wins."""
+    def register(
+        self,
+        table: Table,
+        values: tuple[str, ...],
+        *,
+        least: tuple[str, ...] = (),
+        greatest: tuple[str, ...] = (),
+    ) -> str:
+        """Latest key wins; columns in ``least`` and ``greatest`` keep that value whoever wins."""
         statement = self._values(table)
         new = statement.excluded
         newer = _newer(new, table)
-        if not least:
+        if not least and not greatest:
             changes: dict[str, Any] = {name: new[name] for name in (*_KEY, *values)}
             where = newer
         else:
             changes = {name: case((newer, new[name]), else_=table.c[name]) for name in (*_KEY, *values)}
             changes |= {name: self._least(table.c[name], new[name]) for name in least}
-            where = or_(newer, *(new[name] < table.c[name] for name in least))
+            changes |= {name: self._greatest(table.c[name], new[name]) for name in greatest}
+            beyond = [new[name] < table.c[name] for name in least]
+            where = or_(newer, *beyond, *(new[name] > table.c[name] for name in greatest))
         return self._finish(
             table,
             statement.on_conflict_do_update(
@@ -219,6 +241,20 @@ class _Compiler:
             .values(state=bindparam("to"), changed_ms=bindparam("at"), by_=bindparam("who"))
         )
         return self._text(statement, ["to", "at", "who", "id"])
+
+    def stock_take_change(self) -> str:
+        table = t.stock_takes
+        closed = func.coalesce(
+            bindparam("closed", type_=table.c.closed_position.type), table.c.closed_position
+        )
+        statement = (
+            table.update()
+            .where(and_(table.c.store == bindparam("of"), table.c.stock_take_id == bindparam("id")))
+            .values(
+                state=bindparam("to"), changed_ms=bindparam("at"), changed_by=bindparam("who"), closed_position=closed
+            )
+        )  # fmt: skip
+        return self._text(statement, ["to", "at", "who", "closed", "of", "id"])
 
 
 def _newer(new: Any, table: Table) -> ColumnElement[bool]:

@@ -182,13 +182,13 @@ class Transaction:
         """Queue a command (in table order) and forget old ones that are closed."""
         self._many(self._sql.command, [row])
         c = side.commands.c
-        old = (c.created_ms < forget_before, c.state.not_in(("queued", "sent")))
+        old = (c.created_ms < forget_before, side.IS_CLOSED)
         self.connection.execute(delete(side.commands).where(*old))
 
     def change_command(self, command_id: str, **values: Any) -> None:
         """Change columns of a command that has no result yet; one that has is left alone."""
         c = side.commands.c
-        where = (c.command_id == command_id, c.state.in_(("queued", "sent")))
+        where = (c.command_id == command_id, side.IS_OPEN)
         self.connection.execute(update(side.commands).where(*where).values(values))
 
     def put_code(self, code: str, sku: str, by: str, now: int) -> None:
@@ -267,6 +267,11 @@ class Transaction:
         self._many(sql.scans, [key + row for key, row in batch.scans.items()])
         self._many(sql.presented, [key + row for key, row in batch.presented.items()])
         self._many(sql.labels_shown, [key + row for key, row in batch.labels_shown.items()])
+        self._many(sql.stock_takes, batch.stock_takes)
+        self._many(sql.stock_take_change, batch.stock_take_changes)
+        self._many(sql.stock_batches, batch.stock_batches)
+        self._many(sql.zone_anchors, [key + row for key, row in batch.zone_anchors.items()])
+        self._many(sql.counts, batch.counts)
         self._many(sql.decisions, [_decision_row(*row) for row in batch.decisions])
         self._many(sql.orders, batch.orders)
         self._many(sql.order_change, batch.order_changes)

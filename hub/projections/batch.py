@@ -32,7 +32,13 @@ from hub.model import (
     OrderDecided,
     Returned,
     Sale,
+    StockCounted,
+    StockTakeApproved,
+    StockTakeCancelled,
+    StockTakeClosed,
+    StockTakeOpened,
     TagBound,
+    TagsCounted,
     TagUnbound,
 )
 from hub.projections import footfall, heat, items, trays, try_on
@@ -55,7 +61,7 @@ class Batch:
         self.items: dict[tuple[str, str], items.ItemState] = {}
         self.trays: dict[tuple[str, str], trays.TrayState] = {}
         self.heat: dict[tuple[str, str, int], list[int]] = {}
-        self.footfall: dict[tuple[str, str, int], tuple[int, int]] = {}
+        self.footfall: dict[tuple[str, str, int], footfall.Sums] = {}
         self.device_states: dict[tuple[str, str, str], Row] = {}
         self.device_rejects: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.try_ons: list[Row] = []
@@ -68,6 +74,11 @@ class Batch:
         self.scans: dict[tuple[str, str], Row] = {}
         self.presented: dict[tuple[str, str, str, str], Row] = {}
         self.labels_shown: dict[tuple[str, str], Row] = {}
+        self.stock_takes: list[Row] = []
+        self.stock_take_changes: list[Row] = []
+        self.stock_batches: list[Row] = []
+        self.zone_anchors: dict[tuple[str, str], Row] = {}
+        self.counts: list[Row] = []
         self.decisions: list[Row] = []
         self.orders: list[Row] = []
         self.order_changes: list[Row] = []
@@ -100,11 +111,7 @@ class Batch:
 
     def _people(self, store: str, _stream: str, _seq: int, _position: int, event: PeopleCounted) -> None:
         key = (store, event.line, footfall.bucket_of(event.at))
-        entered, left = self.footfall.get(key, (0, 0))
-        self.footfall[key] = (
-            entered + footfall.plausible(event.entered),
-            left + footfall.plausible(event.left),
-        )
+        self.footfall[key] = footfall.add(self.footfall.get(key, footfall.Sums()), footfall.sums_of(event))
 
     def _health(self, store: str, stream: str, seq: int, _position: int, event: DeviceHealth) -> None:
         key = (store, event.device, event.state)
@@ -143,7 +150,7 @@ class Batch:
         row = (event.code, event.quantity, event.at, event.zone, None, None, len(event.epcs), None)
         self.movements.append((position, store, _RECEIVED, event.receipt_id, event.line, *row))
         for epc in event.epcs:
-            state = items.from_receipt(event.zone, stream, seq)
+            state = items.from_receipt(event.zone, stream, seq, event.at)
             self.items[store, epc] = items.merge(self.items.get((store, epc)), state)
 
     def _adjusted(self, store: str, _stream: str, _seq: int, position: int, event: Adjusted) -> None:
@@ -166,6 +173,50 @@ class Batch:
         known = self.presented.get(key)
         if known is None or seq > known[-1]:
             self.presented[key] = (event.device, event.at, seq)
+
+    def _take_opened(
+        self, store: str, _stream: str, _seq: int, position: int, event: StockTakeOpened
+    ) -> None:
+        zones = " ".join(event.zones)
+        self.stock_takes.append(
+            (store, event.stock_take_id, "open", zones, event.by, event.note, event.at, event.at, "", position, None)
+        )  # fmt: skip
+
+    def _counted(self, store: str, _stream: str, _seq: int, position: int, event: StockCounted) -> None:
+        row = (event.zone, event.way, event.started_at, event.at, event.by, position)
+        self.stock_batches.append((store, event.stock_take_id, event.batch_id, *row))
+        self._take_to("counting", store, event, event.by, None)
+
+    def _take_closed(
+        self, store: str, _stream: str, _seq: int, position: int, event: StockTakeClosed
+    ) -> None:
+        self._take_to("closed", store, event, event.by, position)
+
+    def _take_cancelled(
+        self, store: str, _stream: str, _seq: int, _position: int, event: StockTakeCancelled
+    ) -> None:
+        self._take_to("cancelled", store, event, event.by, None)
+
+    def _take_approved(
+        self, store: str, stream: str, seq: int, position: int, event: StockTakeApproved
+    ) -> None:
+        self._take_to("approved", store, event, event.by, None)
+        for counted in event.zones:
+            row = (counted.started_at, stream, seq, event.stock_take_id)
+            known = self.zone_anchors.get((store, counted.zone))
+            if known is None or row[:3] > known[:3]:
+                self.zone_anchors[store, counted.zone] = row
+        for line, one in enumerate(event.units):
+            figures = (one.sku, one.zone, one.units, one.at, one.expected, one.tray_units, int(event.whole))
+            self.counts.append((position, line, store, event.stock_take_id, *figures))
+
+    def _take_to(self, state: str, store: str, event: Any, by: str, closed: int | None) -> None:
+        self.stock_take_changes.append((state, event.at, by, closed, store, event.stock_take_id))
+
+    def _tags_counted(self, store: str, stream: str, seq: int, _position: int, event: TagsCounted) -> None:
+        for tag in event.tags:
+            state = items.from_count(tag.zone, tag.at, stream, seq)
+            self.items[store, tag.epc] = items.merge(self.items.get((store, tag.epc)), state)
 
     def _bound(self, store: str, _stream: str, _seq: int, position: int, event: TagBound) -> None:
         self._bind(store, position, event, event.sku, event.code)
@@ -215,6 +266,12 @@ class Batch:
         Returned: _returned,
         GoodsReceived: _received,
         Adjusted: _adjusted,
+        StockTakeOpened: _take_opened,
+        StockCounted: _counted,
+        StockTakeClosed: _take_closed,
+        StockTakeApproved: _take_approved,
+        StockTakeCancelled: _take_cancelled,
+        TagsCounted: _tags_counted,
         TagBound: _bound,
         TagUnbound: _unbound,
         OrderDecided: _decided,

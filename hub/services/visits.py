@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -10,8 +10,8 @@ import msgspec
 from hub.ledger import catalogue, reads
 from hub.ledger.reads import Connection
 from hub.projections import footfall as fold
-from hub.projections.business_day import Span, business_date, business_day, local_hour
-from hub.projections.items import NEVER_SEEN_MS, PICKED
+from hub.projections.business_day import Span, business_date, business_day, closing_ms, local_hour
+from hub.projections.items import MISSING, NEVER_SEEN_MS, PICKED
 from hub.projections.labels import PickedItem, SaleUnits, SoldUnit, label_sold, still_sold
 
 SOLD: Final = "sold"
@@ -27,18 +27,33 @@ class FootfallHour(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FootfallLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One counting line, for example a door."""
+    """One counting line, for example a door.
+
+    Attributes:
+        residual: entered less left of the day, once the store has closed; what the counter got wrong.
+    """
 
     line: str
     entered: int
     left: int
+    estimated_entered: float
+    estimated_left: float
+    turned: int
+    staff: int
+    residual: int | None
 
 
 class Footfall(msgspec.Struct, frozen=True, kw_only=True):
     """People of one business day.
 
     Attributes:
-        conversion: transactions per person who came in; None while nobody did.
+        entered, left: raw counts, with staff.
+        estimated_entered, estimated_left: how many people those are on average.
+        turned: came into a doorway and went back.
+        staff: of the raw counts, in and out.
+        occupancy: people inside; it starts anew when the store closes.
+        residual: entered less left of the day, once the store has closed.
+        conversion: transactions per customer who came in, staff apart; None while nobody did.
     """
 
     store: str
@@ -46,6 +61,11 @@ class Footfall(msgspec.Struct, frozen=True, kw_only=True):
     span: Span
     entered: int
     left: int
+    estimated_entered: float
+    estimated_left: float
+    turned: int
+    staff: int
+    residual: int | None
     occupancy: int
     peak_occupancy: int
     transactions: int
@@ -103,40 +123,63 @@ def day_of(connection: Connection, store: str, day: date | None, now: int) -> tu
 def footfall(connection: Connection, store: str, day: date | None, now: int) -> Footfall:
     """Return people in and out of a business day. Raises NotFoundError."""
     found, chosen, span = day_of(connection, store, day, now)
-    steps: dict[int, tuple[int, int]] = {}
-    lines: dict[str, tuple[int, int]] = {}
+    steps: dict[int, fold.Sums] = {}
+    lines: dict[str, fold.Sums] = {}
+    hours: dict[str, fold.Sums] = {}
+    day_sums = fold.Sums()
     for row in reads.buckets(connection, "footfall", store, *span):
-        entered, left = steps.get(row.bucket_ms, (0, 0))
-        steps[row.bucket_ms] = (entered + row.entered, left + row.left_)
-        entered, left = lines.get(row.line, (0, 0))
-        lines[row.line] = (entered + row.entered, left + row.left_)
-    hours: dict[str, tuple[int, int]] = {}
-    for at, (entered, left) in sorted(steps.items()):
-        name = local_hour(found, at)
-        before = hours.get(name, (0, 0))
-        hours[name] = (before[0] + entered, before[1] + left)
-    course = fold.occupancy(steps[at] for at in sorted(steps))
-    total = sum(entered for entered, _ in steps.values())
+        sums = fold.Sums(*(getattr(row, name) for name in fold.Sums._fields))
+        hour = local_hour(found, row.bucket_ms)
+        steps[row.bucket_ms] = fold.add(steps.get(row.bucket_ms, fold.Sums()), sums)
+        lines[row.line] = fold.add(lines.get(row.line, fold.Sums()), sums)
+        hours[hour] = fold.add(hours.get(hour, fold.Sums()), sums)
+        day_sums = fold.add(day_sums, sums)
+    closes = closing_ms(found, chosen)
+    closed = now >= closes
+    while_open, after = (
+        fold.occupancy((steps[at].entered, steps[at].left_) for at in sorted(steps) if (at >= closes) == late)
+        for late in (False, True)
+    )
+    course = after if closed else while_open
     sales = reads.movement_rows(connection, store, "sold", since_ms=span.start_ms, until_ms=span.end_ms)
     transactions = len({row.ref for row in sales})
     return Footfall(
         store=store,
         date=chosen.isoformat(),
         span=span,
-        entered=total,
-        left=sum(left for _, left in steps.values()),
+        entered=day_sums.entered,
+        left=day_sums.left_,
+        estimated_entered=day_sums.entered_milli / 1000,
+        estimated_left=day_sums.left_milli / 1000,
+        turned=day_sums.turned,
+        staff=day_sums.staff_entered + day_sums.staff_left,
+        residual=_residual(day_sums, closed=closed),
         occupancy=course[-1] if course else 0,
-        peak_occupancy=max(course, default=0),
+        peak_occupancy=max(while_open + after, default=0),
         transactions=transactions,
-        conversion=fold.conversion(transactions, total),
+        conversion=fold.conversion(transactions, day_sums.entered - day_sums.staff_entered),
         hours=[
-            FootfallHour(hour=name, entered=entered, left=left) for name, (entered, left) in hours.items()
+            FootfallHour(hour=name, entered=sums.entered, left=sums.left_)
+            for name, sums in sorted(hours.items(), key=lambda entry: datetime.fromisoformat(entry[0]))
         ],
         lines=[
-            FootfallLine(line=name, entered=entered, left=left)
-            for name, (entered, left) in sorted(lines.items())
+            FootfallLine(
+                line=name,
+                entered=sums.entered,
+                left=sums.left_,
+                estimated_entered=sums.entered_milli / 1000,
+                estimated_left=sums.left_milli / 1000,
+                turned=sums.turned,
+                staff=sums.staff_entered + sums.staff_left,
+                residual=_residual(sums, closed=closed),
+            )
+            for name, sums in sorted(lines.items())
         ],
     )
+
+
+def _residual(sums: fold.Sums, *, closed: bool) -> int | None:
+    return sums.entered - sums.left_ if closed else None
 
 
 class SoldLabel(NamedTuple):
@@ -278,8 +321,8 @@ def find_items(
     catalogue.store(connection, store)
     names = catalogue.naming(connection)
     labels = sold_labels(connection, store, names)
-    status = PICKED if wanted.status == SOLD else wanted.status
-    judged_here = wanted.names or status == PICKED
+    status = {SOLD: PICKED, MISSING: None}.get(wanted.status or "", wanted.status)
+    judged_here = wanted.names or wanted.status == MISSING or status == PICKED
     rows = reads.item_rows(
         connection,
         store,
@@ -321,7 +364,7 @@ def _item(row: Any, names: catalogue.Naming, labels: Mapping[str, SoldLabel]) ->
         name=product.name if product else None,
         name_zh=product.name_zh if product else None,
         zone=row.zone,
-        status=SOLD if label is not None else row.status,
+        status=SOLD if label is not None else row.status_now,
         picked_ms=row.picked_ms,
         first_seen_ms=None if row.first_seen_ms == NEVER_SEEN_MS else row.first_seen_ms,
         changed_ms=None if row.key_ms < 0 else row.key_ms,

@@ -143,3 +143,39 @@ def test_the_name_of_a_counting_line_must_be_an_id_as_the_hub_would_refuse_anoth
     counter = '[[devices]]\nid = "door"\ndriver = "terabee"\ntransport = "serial"\nport = "p"\nline = "Front Door"\n'
     with pytest.raises(ConfigError, match="line"):
         load(GOOD + "\n" + counter)
+
+
+DOORWAY = """
+[[doorways]]
+line = "door"
+device = "reader-1"
+outer = 1
+inner = 2
+"""
+
+
+def test_a_doorway_is_two_inputs_of_a_reader(load):
+    [doorway] = load(GOOD + DOORWAY).config.doorways
+    assert (doorway.device, doorway.outer, doorway.inner) == ("reader-1", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('device = "reader-1"', 'device = "reader-9"', ["door", "reader-9", "reader-1"]),
+        ('device = "reader-1"', 'device = "scale-1"', ["door", "scale-1", "scale", "reader"]),
+        ("inner = 2", "inner = 1", ["reader-1 input 1", "twice"]),
+        ("inner = 2", "inner = 0", ["inner"]),
+        ("inner = 2", "", ["inner", "missing"]),
+        ("inner = 2", "inner = 2\napart_m = 0", ["apart_m"]),
+        ("inner = 2", 'inner = 2\ncovered = "hi"', ["covered", "hi"]),
+        ("inner = 2", "inner = 2\n" + DOORWAY, ["door", "twice"]),
+        ("inner = 2", 'inner = 2\n[footfall]\nstaff_epcs = ["xyz"]', ["staff_epcs"]),
+    ],
+)
+def test_a_doorway_that_cannot_count_is_one_sentence(load, old, new, said):
+    with pytest.raises(ConfigError) as caught:
+        load(GOOD + DOORWAY.replace(old, new))
+    assert "\n" not in str(caught.value)
+    for word in ["edge.toml", *said]:
+        assert word in str(caught.value)

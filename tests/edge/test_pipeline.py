@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from contract.messages import (
+    AnchorTags,
     Blind,
     DeviceHealth,
     PeopleCounted,
@@ -15,8 +16,11 @@ from contract.messages import (
     decode_observation,
 )
 from edge.config import load_edge
+from edge.model import InputRead
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline, SensingState
+from edge.sensing.arrays import unpack_array
+from edge.sensing.presence import told_zone
 
 START = 1_800_000_000_000
 TAG = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")
@@ -51,6 +55,17 @@ id = "door"
 driver = "terabee"
 transport = "serial"
 port = "/dev/null"
+"""
+
+STAFF = "30751FEB705C5904E3D50D70"
+"""The EPC of TAG."""
+
+DOORWAY = """
+[[doorways]]
+line = "beams"
+device = "reader-1"
+outer = 1
+inner = 2
 """
 
 
@@ -168,7 +183,9 @@ def test_the_last_pass_stores_the_state_even_when_nothing_happened(shop):
     batch = shop.pipeline.sense(shop.now, last=True)
     assert batch is not None
     shop.pipeline.save(batch, shop.now)
-    state = msgspec.msgpack.decode(shop.outbox.checkpoint("sensing"), type=SensingState)
+    state = msgspec.msgpack.decode(
+        shop.outbox.checkpoint("sensing"), type=SensingState, dec_hook=unpack_array
+    )
     assert state.health.now == shop.now
 
 
@@ -223,4 +240,48 @@ def test_tags_of_other_companies_are_counted_and_nothing_else(tmp_path, section,
     assert {o.device: o.state for o in shop.of(DeviceHealth)}["reader-1"] == "ok", "its reader is not silent"
     assert shop.of(Rejected) == []
     assert shop.outbox.dead_letters() == []
+    shop.outbox.close()
+
+
+def test_a_stock_take_anchors_tags_of_the_agents_own_zones_and_survives_a_restart(tmp_path):
+    shop = Shop(tmp_path)
+    ours, foreign = "E28011606000020400000001", "E28011606000020400000002"
+    action = AnchorTags(zones={ours: "shelf-b", foreign: "shelf-z"}, taken_at=START)
+    shop.pipeline.tick(shop.now)
+    assert shop.pipeline.act("nobody", action, shop.now) is None
+    assert shop.pipeline.act("scale-1", action, shop.now) == "", (
+        "it is for the agent, whichever device it names"
+    )
+    shop.pipeline.tick(shop.now)
+    assert told_zone(shop.pipeline.state.presence, ours) == "shelf-b"
+    assert foreign not in shop.pipeline.state.presence.rows
+    shop.outbox.close()
+    shop.start()
+    assert told_zone(shop.pipeline.state.presence, ours) == "shelf-b"
+    shop.outbox.close()
+
+
+def test_staff_tags_are_in_no_zone_and_never_leave_the_edge(tmp_path):
+    shop = Shop(tmp_path, f'[footfall]\nstaff_epcs = ["{STAFF}"]\n{DOORWAY}').run(20)
+    assert {o.zone for o in shop.of(TagArrived)} == {"shelf-b"}
+    assert {o.device: o.state for o in shop.of(DeviceHealth)}["reader-1"] == "ok", "its reader is not silent"
+    assert all(
+        STAFF.encode() not in line for parcel in shop.outbox.parcels(0, 10_000) for line in parcel.lines
+    )
+    shop.outbox.close()
+
+
+@pytest.mark.parametrize("section", ["", '[epc]\ncompany_prefixes = ["0614141"]\n'])
+def test_a_crossing_waits_over_a_restart_for_the_staff_tag_that_marks_it(tmp_path, section):
+    shop = Shop(tmp_path, f'{section}[footfall]\nstaff_epcs = ["{STAFF}"]\n{DOORWAY}')
+    for after, port, high in ((0, 1, True), (180, 2, True), (320, 1, False), (500, 2, False)):
+        shop.pipeline._reads.append(InputRead(device="reader-1", at=START + after, port=port, high=high))
+    shop.now += 600
+    shop.pipeline.sense(shop.now)
+    shop.pipeline.save(shop.pipeline.sense(shop.now, last=True), shop.now)
+    assert shop.of(PeopleCounted) == []
+    shop.crash_and_start(1)
+    shop.run(5)
+    [told] = shop.of(PeopleCounted)
+    assert (told.line, told.at, told.entered, told.staff) == ("beams", START + 500, 1, 1)
     shop.outbox.close()

@@ -53,6 +53,10 @@ observation = st.one_of(
         line=st.just("1"),
         entered=st.integers(0, 3),
         left=st.integers(0, 3),
+        estimated_entered=st.none() | st.floats(0, 9),
+        estimated_left=st.none() | st.floats(0, 9),
+        turned=st.integers(0, 2),
+        staff=st.integers(0, 2),
     ),
     st.builds(
         DeviceHealth,

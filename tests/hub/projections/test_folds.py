@@ -44,9 +44,9 @@ def test_an_item_is_the_same_in_every_order_and_however_often_told(events, rando
 
 
 def test_any_sighting_knows_better_than_a_receipt_of_goods():
-    received = items.from_receipt("back", "hub", 7)
+    received = items.from_receipt("back", "hub", 7, 40)
     seen = items.from_tag_event(TagArrived(at=0, device="r-1", epc=EPC, zone="a"), "x1", 1)
-    assert items.merge(received, seen) == items.merge(seen, received) == seen
+    assert items.merge(received, seen) == items.merge(seen, received) == seen._replace(received_ms=40)
     assert (received.status, received.first_seen_ms) == (items.RECEIVED, items.NEVER_SEEN_MS)
 
 
@@ -119,7 +119,31 @@ def test_a_broken_counter_cannot_overflow_a_sum():
     batch = Batch()
     for seq in (1, 2):
         batch.add("s", "x1", seq, seq, PeopleCounted(at=1, device="c", line="1", entered=2**53, left=1))
-    assert batch.footfall == {("s", "1", 0): (2_000_000, 2)}
+    assert batch.footfall == {("s", "1", 0): footfall.Sums(2_000_000, 2, 2_000_000_000, 2_000)}
+
+
+def test_estimates_turned_and_staff_stand_beside_the_raw_counts():
+    batch = Batch()
+    for seq, event in enumerate(
+        [
+            PeopleCounted(
+                at=1, device="c", line="1", entered=2, estimated_entered=2.75, estimated_left=0.0, staff=1
+            ),
+            PeopleCounted(at=2, device="c", line="1", left=1, estimated_left=1.07, turned=2, staff=1),
+            PeopleCounted(at=3, device="old", line="1", entered=1),
+        ],
+        1,
+    ):
+        batch.add("s", "x1", seq, seq, event)
+    [sums] = batch.footfall.values()
+    assert sums == footfall.Sums(
+        entered=3, left_=1, entered_milli=3_750, left_milli=1_070, turned=2, staff_entered=1, staff_left=1
+    )
+
+
+def test_there_are_never_more_staff_than_people():
+    sums = footfall.sums_of(PeopleCounted(at=1, device="c", line="1", entered=2, left=1, staff=9))
+    assert (sums.staff_entered, sums.staff_left) == (2, 1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5))))
@@ -204,3 +228,24 @@ def test_returns_take_as_many_units_as_they_bring_back_in_any_order(sales, retur
     random.shuffle(sales)
     random.shuffle(returns)
     assert still_sold(sales, returns) == left
+
+
+@pytest.mark.parametrize(
+    ("status", "key_ms", "received_ms", "now"),
+    [
+        ("present", 99, -1, "missing"),
+        ("present", 100, -1, "present"),
+        ("received", -1, 99, "missing"),
+        ("received", -1, 100, "received"),
+        ("received", 100, -1, "received"),
+        ("picked", 99, -1, "picked"),
+        ("elsewhere", 1, -1, "elsewhere"),
+    ],
+)
+def test_an_item_is_missing_when_its_place_was_counted_after_it_was_last_known(
+    status, key_ms, received_ms, now
+):
+    assert items.status_at(status, key_ms, received_ms, 100) == now
+    assert items.status_at(status, key_ms, received_ms, None) == status
+    long_after = 100 + items.IN_HAND_MS
+    assert items.status_at("picked", 99, -1, long_after) == "missing"
