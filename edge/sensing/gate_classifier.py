@@ -99,3 +99,9 @@ def vote(evidence: Floats, moved_prior: float) -> Floats:
     stays = np.logaddexp.reduce(carrier + stays_if, axis=1)
     moves = carrier + np.log(-np.expm1(np.minimum(stays_if, -1e-12)))
     return np.exp(np.concatenate([stays[:, None], moves], axis=1))
+
+
+def stray_alone(evidence: Floats, moved_prior: float) -> Floats:
+    """Return the probability [hearing] that each tag lies there, judged without its neighbours."""
+    scores = evidence + np.log([1.0 - moved_prior, *[moved_prior / len(WAYS)] * len(WAYS)])
+    return np.exp(normalised(scores)[:, STATIC])
