@@ -43,6 +43,13 @@ EMPTY_MS: Final = 1_500
 """After the photo-eye is free, tags of the batch may still come up for so long."""
 
 LONGEST_MS: Final = 120_000
+RESIDENT_MS: Final = 20_000
+RESIDENT_NATS: Final = 4.0
+"""What has been heard for so long lies there, unless the evidence is stronger by so much: it has had many chances."""
+
+SILENT_MS: Final = 800
+"""A tag that has not been heard for so long will hardly say anything new."""
+
 MAX_TAGS: Final = 2_000
 MAX_READS: Final = 240
 MAX_PER_PART: Final = 500
@@ -125,6 +132,7 @@ class Hearing(msgspec.Struct, frozen=True, array_like=True):
         ended: the last judgement was made after it had ended.
         verdict: as told or settled; empty while open.
         settled_at: when.
+        first_at: the first read of all; those in ``at`` are of the last WINDOW_MS.
     """
 
     at: tuple[int, ...] = ()
@@ -138,6 +146,7 @@ class Hearing(msgspec.Struct, frozen=True, array_like=True):
     ended: bool = False
     verdict: Verdict = ""
     settled_at: int = 0
+    first_at: int = 0
 
 
 class OpenBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -302,7 +311,7 @@ class _Watch:
             or first - hearing.at[-1] > GAP_MS
             or (hearing.verdict and self._now - hearing.settled_at > REARM_MS)
         ):
-            hearing = Hearing()
+            hearing = Hearing(first_at=first)
         columns = [*zip(hearing.at, hearing.side, hearing.rssi_dbm, hearing.phase_deg, hearing.channel, strict=True)]
         for at, side, read in own:
             rssi = ASSUMED_RSSI_DBM if read.rssi_dbm is None else read.rssi_dbm
@@ -359,6 +368,9 @@ class _Watch:
             np.clip((self._now - last) / 1000, 0.0, GAP_MS / 1000),
         )
         evidence = log_evidence(found, self._coefficients)
+        evidence[:, STATIC] += [
+            RESIDENT_NATS * (hearing.at[-1] - hearing.first_at > RESIDENT_MS) for hearing in hearings
+        ]
         for index, epc in enumerate(due):
             hearing = hearings[index]
             self._hearings[epc] = msgspec.structs.replace(
@@ -380,7 +392,8 @@ class _Watch:
             weighed = weighed[len(group) :]
             while group:
                 evidence = np.array([self._hearings[epc].evidence for epc in group])
-                chances = vote(evidence, self._gate.moved_prior)
+                middle_s = np.array([self._hearings[epc].middle_at - self._now for epc in group]) / 1000
+                chances = vote(evidence, middle_s, self._gate.moved_prior)
                 alone = 1.0 - stray_alone(evidence, self._gate.moved_prior)
                 odd = (chances[:, STATIC] > 0.5) & (alone > 0.95) if len(group) > 1 else np.zeros(1, bool)
                 if odd.all():
@@ -397,7 +410,7 @@ class _Watch:
             return
         best = max(WAYS, key=lambda way: chance[way])
         way: Verdict = CLASSES[best]
-        if not final and (way == "turned" or chance[best] < self._gate.live):
+        if not final and (way == "turned" or chance[best] < self._needed(hearing)):
             return
         if final and chance[STATIC] >= OPENS_AT:
             way = "static"
@@ -414,6 +427,15 @@ class _Watch:
             last_verdict_at=self._now,
             last_read_at=max(batch.last_read_at, hearing.at[-1]),
         )
+
+    def _needed(self, hearing: Hearing) -> float:
+        """Return how probable a passage must be now: the longer the silence, the less is to be expected of more."""
+        gate = self._gate
+        silent = min(1.0, max(0.0, (self._now - hearing.at[-1]) / SILENT_MS))
+        batch = self._batch
+        if batch is not None and batch.first_passage_at and self._now - batch.first_passage_at >= max(gate.wait_ms, JUDGE_EVERY_MS):
+            silent = 1.0
+        return gate.live - silent * (gate.live - min(gate.live, gate.decided))
 
     def _open(self, hearing: Hearing) -> OpenBatch:
         return self._batch or OpenBatch(hearing.at[0], self._now, last_read_at=hearing.at[-1])
@@ -432,12 +454,8 @@ class _Watch:
         if batch is None or self._eye_active and now - batch.opened_at < LONGEST_MS:
             return []
         waited_ms = now - batch.first_passage_at
-        if pending and batch.first_passage_at and waited_ms >= self._gate.wait_ms:
-            for epc in pending:
-                if self._hearings[epc].middle_at <= batch.first_passage_at:
-                    self._settle(epc, final=True)
+        if batch.first_passage_at and waited_ms >= self._gate.wait_ms:
             pending = []
-        batch = self._batch or batch
         if pending and now - batch.opened_at < LONGEST_MS:
             return []
         if batch.last_verdict_at and now - batch.last_verdict_at < self._gate.hold_ms and waited_ms < self._gate.wait_ms:

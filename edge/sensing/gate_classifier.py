@@ -9,6 +9,7 @@ each of them may also be a stray that only lies there. With independent hearings
 direction is the product over the tags of (it lies there, or it goes this way), so strays leave themselves out.
 """
 
+import math
 from typing import Final
 
 import msgspec
@@ -22,6 +23,12 @@ Floats = NDArray[np.float64]
 CLASSES: Final = ("static", "in", "out", "turned")
 STATIC: Final = 0
 WAYS: Final = (1, 2, 3)
+
+TOGETHER_S: Final = 0.8
+"""How far the loudest moments of one carrier's tags lie apart, as a standard deviation."""
+
+CHANCE_S: Final = 1.5
+"""… and the span, over the root of two pi, in which a stray's may fall by chance."""
 
 
 class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,15 +92,24 @@ def normalised(scores: Floats) -> Floats:
     return scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)
 
 
-def vote(evidence: Floats, moved_prior: float) -> Floats:
+def vote(evidence: Floats, middle_s: Floats, moved_prior: float) -> Floats:
     """Return the probabilities [hearing, CLASSES] of tags that may share a carrier.
 
     Args:
         evidence: :func:`log_evidence` of the tags.
+        middle_s: when each hearing was loudest. Tags of one carrier are loud together; a stray may be at
+            any time.
         moved_prior: how likely a tag that is heard goes with a carrier, before anything is known.
     """
     lies = evidence[:, STATIC] + np.log1p(-moved_prior)
     goes = evidence[:, WAYS] + np.log(moved_prior)
+    carried = 1.0 - stray_alone(evidence, moved_prior)
+    if carried.sum() > 1.0:
+        order = np.argsort(middle_s)
+        weight = np.cumsum(carried[order])
+        carrier_s = middle_s[order][np.searchsorted(weight, weight[-1] / 2)]
+        together = -0.5 * ((middle_s - carrier_s) / TOGETHER_S) ** 2 + math.log(CHANCE_S / TOGETHER_S)
+        goes = goes + together[:, None]
     carrier = normalised(np.logaddexp(lies[:, None], goes).sum(axis=0))
     stays_if = lies[:, None] - np.logaddexp(lies[:, None], goes)
     stays = np.logaddexp.reduce(carrier + stays_if, axis=1)

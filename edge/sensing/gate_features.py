@@ -52,8 +52,38 @@ EVEN: Final = (
     "coherence",
     "pairs",
     "leaving",
+    "restless",
+    "restless_squared",
+    "span_squared",
+    "loud_track",
+    "few_track",
+    "long_track",
+    "wide_track",
+    "coherent_track",
+    "over_track",
+    "loud_span",
+    "restless_track",
+    "pace",
+    "loud_squared",
+    "late_track",
+    "past_gain",
+    "past_lead",
+    "past_lead_over",
+    "past_lead_loud",
+    "past_lead_reads",
 )
-ODD: Final = ("side_lead", "centroid_lead", "balance_shift", "slope", "track_lead", "track_lead_over", "speed_lead")
+ODD: Final = (
+    "side_lead",
+    "centroid_lead",
+    "balance_shift",
+    "slope",
+    "track_lead",
+    "track_lead_over",
+    "speed_lead",
+    "track_lead_loud",
+    "track_lead_gain",
+    "slope_over",
+)
 
 QUIET_DBM: Final = -80.0
 ASSUMED_RSSI_DBM: Final = -60.0
@@ -63,13 +93,16 @@ BIN_S: Final = 0.2
 LEVEL_SPREAD_DB: Final = 3.8
 """How far such a level is off the mean over distance, as measured in a room."""
 
+STILL_DB: Final = 1.8
+RESTLESS_DB: Final = 4.5
+
 NEAR_PAIR_S: Final = 0.045
 """Reads closer than this show a walker's speed without ambiguity modulo half a turn."""
 
 PAIR_S: Final = 2.0
 WAVE_M: Final = 0.326
 
-PACES_M_S: Final = (0.6, 1.0, 1.5)
+PACES_M_S: Final = (0.6, 0.9, 1.3, 1.8)
 CROSSED_S: Final = np.arange(-6.0, 1.3, 0.3)
 """When the line may have been crossed, against the last read; a little later than it too."""
 
@@ -162,18 +195,23 @@ def figures(echoes: Echoes, since_last_s: Floats) -> Figures:
     peak = np.full(rows, -60.0)
     at_peak = level >= loudest[row] - 1e-9
     np.maximum.at(peak, row[at_peak], at_s[at_peak])
-    inwards, outwards, over = _tracks(row, at_s, side, level, rows)
+    inwards, outwards, past, over, pace = _tracks(row, at_s, side, level, rows)
     track_gain = np.logaddexp(inwards, outwards) - np.log(2.0)
     track_lead = np.clip(inwards - outwards, -12.0, 12.0)
+    past_lead = np.clip(past - track_gain, -8.0, 8.0) / 2.0
     coherence, pairs, leaving, speed_lead = _phases(echoes, rows)
+    loud = (loudest + 60.0) / 10.0
+    length = np.log(0.3 - first)
+    gain = np.clip(track_gain, -10.0, 15.0) / 3.0
+    still = _stillness(row, level, side, rows)
     even = np.stack(
         [
             np.log(reads),
-            (loudest + 60.0) / 10.0,
+            loud,
             (mean + 60.0) / 10.0,
             spread / 3.0,
             (side_loudest.min(axis=0) + 65.0) / 10.0,
-            np.log(0.3 - first),
+            length,
             np.abs(side_loudest[1] - side_loudest[0]) / 10.0,
             np.abs(centroid_lead),
             width,
@@ -185,13 +223,32 @@ def figures(echoes: Echoes, since_last_s: Floats) -> Figures:
             np.clip(bend / 30.0, -2.0, 2.0),
             np.minimum(since_last_s - peak, 6.0),
             np.minimum(since_last_s, 2.0),
-            np.clip(track_gain, -10.0, 15.0) / 3.0,
+            gain,
             np.abs(track_lead) / 3.0,
             over,
             np.abs(track_lead) * over / 3.0,
             coherence,
             pairs,
             leaving,
+            still,
+            still**2 / 4.0,
+            length**2,
+            loud * gain,
+            np.log(reads) * gain / 2.0,
+            length * gain,
+            width * gain,
+            coherence * gain,
+            over * gain,
+            loud * length,
+            still * gain,
+            pace,
+            loud**2,
+            np.minimum(since_last_s, 2.0) * gain,
+            np.clip(past, -10.0, 15.0) / 3.0,
+            past_lead,
+            past_lead * over,
+            past_lead * loud,
+            past_lead * np.log(reads) / 2.0,
         ],
         axis=1,
     )
@@ -204,6 +261,9 @@ def figures(echoes: Echoes, since_last_s: Floats) -> Figures:
             track_lead / 3.0,
             track_lead * over / 3.0,
             speed_lead,
+            track_lead * loud / 3.0,
+            track_lead * gain / 9.0,
+            np.clip(slope, -4.0, 4.0) * over,
         ],
         axis=1,
     )
@@ -232,10 +292,24 @@ def _mean(
     return np.where(many > 0, total(values * chosen) / np.maximum(many, 1.0), otherwise)
 
 
+def _stillness(row: Ints, level: Floats, side: Ints, rows: int) -> Floats:
+    """Return how restless the levels are: log likelihood of a moving tag's spread over that of a still one's."""
+    group = 2 * row + side
+    many = np.maximum(np.bincount(group, minlength=2 * rows), 1)
+    mean = np.bincount(group, weights=level, minlength=2 * rows) / many
+    off = (level - mean[group]) ** 2
+    each = off * (0.5 / STILL_DB**2 - 0.5 / RESTLESS_DB**2)
+    free = np.maximum(many.reshape(rows, 2) - 1, 0).sum(axis=1)
+    total = np.bincount(row, weights=each, minlength=rows) - free * np.log(RESTLESS_DB / STILL_DB)
+    return np.clip(total, -12.0, 25.0) / 5.0
+
+
 def _tracks(
     row: Ints, at_s: Floats, side: Ints, level: Floats, rows: int
-) -> tuple[Floats, Floats, Floats]:
-    """Return log likelihood ratios of a walk in and a walk out against lying still, and how sure it is over.
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Return log likelihood ratios against lying still of a walk in, out and past, how sure it is over, and its pace.
+
+    Who walks past the gate, along the wall, is level with both antennas at once.
 
     Every hypothesis is a pace and a time at the line; they are equally likely. The mean level at each
     antenna is free, as the tag's own strength and shadow are not known.
@@ -253,15 +327,15 @@ def _tracks(
     walked = pace * (t[None, :] - crossed)
     ends = np.searchsorted(owner, np.arange(rows))
     scores = []
-    for sign in (1.0, -1.0):
-        apart = (sign * walked - where[None, :]) / NEAREST_M
+    for sign in (1.0, -1.0, 0.0):
+        apart = (walked - sign * where[None, :]) / NEAREST_M
         shape = -FALL_DB * np.log10(1.0 + apart * apart)
         shape_mean = np.add.reduceat(shape, starts, axis=1) / size
         fit = np.add.reduceat(shape * r, starts, axis=1)
         own = np.add.reduceat(shape * shape, starts, axis=1) - size * shape_mean**2
         gain = np.add.reduceat(2.0 * fit - own, ends, axis=1) / (2.0 * LEVEL_SPREAD_DB**2)
         scores.append(gain)
-    inwards, outwards = scores
+    inwards, outwards, past = scores
     best = np.maximum(inwards.max(axis=0), outwards.max(axis=0))
     chance = np.exp(inwards - best) + np.exp(outwards - best)
     over = (chance * (crossed < -0.2)).sum(axis=0) / chance.sum(axis=0)
@@ -269,7 +343,9 @@ def _tracks(
     return (
         np.logaddexp.reduce(inwards, axis=0) - hypotheses,
         np.logaddexp.reduce(outwards, axis=0) - hypotheses,
+        np.logaddexp.reduce(past, axis=0) - hypotheses,
         over,
+        (chance * pace).sum(axis=0) / chance.sum(axis=0),
     )
 
 

@@ -42,7 +42,8 @@ class GateTraffic(msgspec.Struct, frozen=True, kw_only=True):
         tags: tags of a carrier, fewest and most.
         carrier_m: half the length of a carrier.
         in_share: carriers that go in; the others go out.
-        turn_share: carriers that turn back before they are through.
+        turn_share: carriers that turn back before they are through …
+        turn_m: … with their front so far from the line.
         pace_m_s, pace_spread: walking pace and its standard deviation.
         blocked_share: tags behind a body or a metal part …
         blocked_db: … which costs this much, most of it on one side of the body.
@@ -59,6 +60,7 @@ class GateTraffic(msgspec.Struct, frozen=True, kw_only=True):
     carrier_m: float
     in_share: float
     turn_share: float = 0.16
+    turn_m: Span = Span(0.3, 1.5)
     pace_m_s: float
     pace_spread: float = 0.25
     blocked_share: float = 0.35
@@ -177,8 +179,8 @@ SCENES: Final[dict[str, GateScene]] = {
             parked=6,
             strays_per_carrier=1.0,
             stray_group=(1, 2),
-            nudged_share=0.5,
-            stray_m=Span(1.0, 3.0),
+            nudged_share=0.0,
+            stray_m=Span(0.9, 3.0),
         ),
         radio=GateRadio(noise=msgspec.structs.replace(_NOISE, reads_per_s=200.0)),
     ),

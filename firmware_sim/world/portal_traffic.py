@@ -101,7 +101,7 @@ def _carrier(scene: GateScene, chance: np.random.Generator, number: int, at: int
     inwards = chance.random() < plan.in_share
     sign = 1.0 if inwards else -1.0
     if chance.random() < plan.turn_share:
-        nearest = -chance.uniform(0.0, 1.4) - plan.carrier_m
+        nearest = -chance.uniform(*plan.turn_m) - plan.carrier_m
         steps = np.array([(nearest + FAR_M) / pace, chance.uniform(0.3, 2.0), (nearest + FAR_M) / pace])
         along = np.array([-FAR_M, nearest, nearest + chance.uniform(-0.1, 0.1), -FAR_M])
         times = at + 1000 * np.concatenate([[0.0], np.cumsum(steps)])
