@@ -90,14 +90,37 @@ class TagPutBack(Observation, frozen=True, kw_only=True, tag="tag_put_back"):
     rssi_dbm: float | None = None
 
 
+class ItemStep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Units of one SKU that were put on (+) or taken off (-) a plate with several SKUs.
+
+    Attributes:
+        units: signed; 0 in the first observation of a plate.
+        on_plate: units of the SKU on the plate now, None when they were never counted.
+    """
+
+    sku: ShortText
+    units: int
+    on_plate: Count | None = None
+
+
+class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a step may have been; without items it was no goods of this shelf."""
+
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    items: tuple[ItemStep, ...] = ()
+
+
 class WeightChanged(Observation, frozen=True, kw_only=True, tag="weight_changed"):
     """A tray settled at another weight.
 
     Attributes:
-        sku: what lies on the tray, None when the tray has no SKU configured.
+        sku: what lies on the tray, None when the tray has no SKU configured, or several.
         units: whole units on the tray now, None when the weight fits no whole number.
         delta_units: whole units put on (+) or taken off (-), None when the step fits no whole number;
             an unknown change never edits stock. The first observation of a tray has 0.
+        items: on a plate with several SKUs, what was put on or taken off; empty when that is not known.
+        candidates: what it may have been when that is not sure, the likeliest first; they edit nothing.
+        moved_from: the plate of the same shelf from which the items came just now.
     """
 
     zone: Slug
@@ -106,6 +129,9 @@ class WeightChanged(Observation, frozen=True, kw_only=True, tag="weight_changed"
     delta_g: Grams
     units: Count | None = None
     delta_units: int | None = None
+    items: Annotated[tuple[ItemStep, ...], msgspec.Meta(max_length=64)] = ()
+    candidates: Annotated[tuple[Candidate, ...], msgspec.Meta(max_length=8)] = ()
+    moved_from: Slug | None = None
 
 
 class PeopleCounted(Observation, frozen=True, kw_only=True, tag="people_counted"):

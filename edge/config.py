@@ -21,7 +21,7 @@ from contract.messages import ShortText
 from contract.settings import read_settings
 from edge.driver import DriverSpec, Framing, Transport
 from edge.drivers import driver
-from edge.model import Place, Tray
+from edge.model import Place, Tray, TrayItem
 from edge.outbox import Bounds
 from edge.sensing.doorway import DoorwaySettings, FootfallSettings
 from edge.sensing.gate import GateSettings
@@ -35,12 +35,26 @@ LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PORTS: Final = {"llrp": 5084, "http_client": 80}
 
 
+class TrayItemSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of several SKUs on a plate.
+
+    Attributes:
+        unit_weight_g: mean weight of a unit.
+        units: on the plate when it is set up; left out when nobody counted them.
+    """
+
+    sku: ShortText
+    unit_weight_g: float
+    units: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
 class TraySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What lies on a scale's plate, and where the plate is."""
+    """What lies on a scale's plate, and where the plate is: one SKU, or several under ``items``."""
 
     zone: Slug
     sku: ShortText | None = None
     unit_weight_g: float | None = None
+    items: Annotated[tuple[TrayItemSettings, ...], msgspec.Meta(max_length=64)] = ()
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -233,19 +247,27 @@ def _device(settings: DeviceSettings, file: str, gated: set[str]) -> Device:
             f"{where}: table 'antennas' is missing; expected antenna number = zone, for example 1 = \"shelf-a\""
         )
     if spec.kind == "scale" and settings.tray is None:
-        raise ConfigError(f"{where}: table 'tray' is missing; expected zone, sku and unit_weight_g")
-    if (
-        settings.tray is not None
-        and settings.tray.unit_weight_g is not None
-        and settings.tray.unit_weight_g <= 0
-    ):
         raise ConfigError(
-            f"{where}: key 'unit_weight_g' is {settings.tray.unit_weight_g}; expected a weight above 0"
+            f"{where}: table 'tray' is missing; expected zone, and sku and unit_weight_g or items"
         )
+    if settings.tray is not None:
+        _check_tray(settings.tray, where)
     checked = read_settings(
         spec.settings, settings.settings, file=file, section=f"devices.{settings.id}.settings"
     )
     return Device(settings, spec, checked)
+
+
+def _check_tray(tray: TraySettings, where: str) -> None:
+    if tray.items and (tray.sku is not None or tray.unit_weight_g is not None):
+        raise ConfigError(
+            f"{where}: table 'tray' has both 'items' and 'sku' or 'unit_weight_g'; expected 'items' for several SKUs, or the other two for one"
+        )
+    weights = [item.unit_weight_g for item in tray.items]
+    for unit_weight_g in weights if tray.unit_weight_g is None else [tray.unit_weight_g]:
+        if unit_weight_g <= 0:
+            raise ConfigError(f"{where}: key 'unit_weight_g' is {unit_weight_g}; expected a weight above 0")
+    _no_twice([item.sku for item in tray.items], f"{where}: tray item", "item")
 
 
 def _check_doorways(doorways: tuple[DoorwaySettings, ...], devices: tuple[Device, ...], file: str) -> None:
@@ -340,17 +362,29 @@ def _place(devices: tuple[Device, ...], file: str) -> Place:
                 raise ConfigError(f"{file}: device {device.settings.id!r}: {error}") from error
     return Place(
         zones=zones,
-        trays={
-            device.settings.id: Tray(
-                device.settings.tray.zone, device.settings.tray.sku, device.settings.tray.unit_weight_g
-            )
-            for device in devices
-            if device.settings.tray is not None
-        },
+        trays=_trays(devices, file),
         lines={device.settings.id: device.settings.line for device in devices if device.settings.line},
         silent_after_ms={device.settings.id: device.spec.silent_after_ms for device in devices},
         stations=frozenset(device.settings.id for device in devices if device.settings.role == "enrolment"),
     )
+
+
+def _trays(devices: tuple[Device, ...], file: str) -> dict[str, Tray]:
+    trays: dict[str, Tray] = {}
+    unit_weight_g: dict[tuple[str, str], float] = {}
+    for device in devices:
+        tray = device.settings.tray
+        if tray is None:
+            continue
+        for item in tray.items:
+            known_g = unit_weight_g.setdefault((tray.zone, item.sku), item.unit_weight_g)
+            if known_g != item.unit_weight_g:
+                raise ConfigError(
+                    f"{file}: device {device.settings.id!r}: unit_weight_g of {item.sku!r} is {item.unit_weight_g} and {known_g} on another plate of zone {tray.zone!r}; expected one weight"
+                )
+        items = tuple(TrayItem(item.sku, item.unit_weight_g, item.units) for item in tray.items)
+        trays[device.settings.id] = Tray(tray.zone, tray.sku, tray.unit_weight_g, items)
+    return trays
 
 
 def _no_twice(names: list[str], what: str, each: str = "device") -> None:

@@ -181,9 +181,25 @@ class Place(msgspec.Struct, frozen=True):
         return tuple(sorted(seen))
 
 
+class TrayItem(msgspec.Struct, frozen=True):
+    """One of several SKUs on a plate; ``units`` lay there when it was set up, None when nobody counted."""
+
+    sku: str
+    unit_weight_g: float
+    units: int | None = None
+
+
 class Tray(msgspec.Struct, frozen=True):
-    """A weighed tray and what lies on it; ``sku`` None for a plate that only weighs."""
+    """A weighed tray and what lies on it.
+
+    Attributes:
+        zone: the shelf; plates of one zone share their goods.
+        sku: None for a plate that only weighs, and for one with several SKUs.
+        unit_weight_g: of ``sku``.
+        items: the SKUs of a plate with several.
+    """
 
     zone: str
     sku: str | None = None
     unit_weight_g: float | None = None
+    items: tuple[TrayItem, ...] = ()

@@ -23,12 +23,12 @@ from edge.sensing.doorway import DoorwayState, restart_doorways, sense_doorways
 from edge.sensing.footfall import FootfallState, sense_footfall
 from edge.sensing.gate import GateState, Wish, release_lights, restart_gates, sense_gates
 from edge.sensing.health import HealthState, restart_health, sense_health
-from edge.sensing.presence import (
+from edge.sensing.presence import sense_presence
+from edge.sensing.presence_state import (
     PresenceState,
     anchor_presence,
     fit,
     restart_presence,
-    sense_presence,
     stored_presence,
 )
 from edge.sensing.signals import SignalState, sense_signals

@@ -69,7 +69,14 @@ def hub_url(tmp_path):
         delivery = ("shelfwise/v1/popup-1/pi-1/x1/observations", encode_envelope(1, lines, sent_at=1))
         await asyncio.wrap_future(hub.writer.submit(lambda tx: record(tx, [delivery], wall_clock())))
         server = uvicorn.Server(
-            uvicorn.Config(hub.application, host="127.0.0.1", port=0, log_config=None, lifespan="off")
+            uvicorn.Config(
+                hub.application,
+                host="127.0.0.1",
+                port=0,
+                log_config=None,
+                log_level="critical",
+                lifespan="off",
+            )
         )
         server.capture_signals = contextlib.nullcontext
         listening = socket.create_server(("127.0.0.1", 0))

@@ -20,7 +20,9 @@ from edge.model import InputRead
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline, SensingState
 from edge.sensing.arrays import unpack_array
-from edge.sensing.presence import told_zone
+from edge.sensing.presence_state import (
+    told_zone,
+)
 
 START = 1_800_000_000_000
 TAG = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")

@@ -7,13 +7,12 @@ from cli.bench.sensing.shelf import Told
 from contract.messages import TagArrived, TagMoved, TagPickedUp, TagPutBack
 from edge.model import Place
 from edge.sensing.belief import Ints
-from edge.sensing.presence import (
+from edge.sensing.presence import PresenceSettings, fold_cycle
+from edge.sensing.presence_state import (
     Columns,
-    PresenceSettings,
     PresenceState,
     anchor_presence,
     fit,
-    fold_cycle,
     with_rows,
 )
 from firmware_sim.world.radio.cycles import Cycle

@@ -299,8 +299,16 @@ class CycleRadio:
         chance: np.random.Generator,
     ) -> _Body:
         return _Body(
-            antenna, at, at + int(1000 * lasts_s), chance.uniform(*block_db), int(chance.integers(1 << 31))
+            antenna,
+            at,
+            at + int(1000 * lasts_s),
+            self._strength_db(block_db, chance),
+            int(chance.integers(1 << 31)),
         )
+
+    def _strength_db(self, block_db: tuple[float, float], chance: np.random.Generator) -> float:
+        """Return how much a body blocks."""
+        return chance.uniform(*block_db)
 
     def _blocking(self, middles: Ints, zone: Ints, bodies: list[_Body]) -> Floats:
         """Return how much weaker each tag is at each turn; of several bodies the one that blocks most counts.
@@ -352,18 +360,9 @@ class RicianRadio(CycleRadio):
         self._scatter = held
         return course
 
-    def _body(
-        self,
-        antenna: int,
-        at: int,
-        lasts_s: float,
-        block_db: tuple[float, float],
-        chance: np.random.Generator,
-    ) -> _Body:
-        """Return a body whose blocking is gamma distributed with the same mean."""
-        mean = sum(block_db) / 2.0
-        body = super()._body(antenna, at, lasts_s, block_db, chance)
-        return body._replace(block_db=chance.gamma(4.0, mean / 4.0))
+    def _strength_db(self, block_db: tuple[float, float], chance: np.random.Generator) -> float:
+        """Return blocking that is gamma distributed with the same mean."""
+        return float(chance.gamma(4.0, sum(block_db) / 8.0))
 
     def _factor(self, chance: np.random.Generator) -> Floats:
         """Return shares that neighbouring tags have alike: a wave along the shelf instead of one draw per tag."""

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from contract.messages import TagArrived, TagMoved, TagPickedUp, TagPutBack
 from edge.model import InputRead, Place, RejectRead, StatusRead, TagRead
 from edge.sensing.arrays import pack_array, unpack_array
-from edge.sensing.presence import (
-    PresenceSettings,
+from edge.sensing.presence import PresenceSettings, sense_presence
+from edge.sensing.presence_state import (
     PresenceState,
     anchor_presence,
     fit,
     restart_presence,
-    sense_presence,
     stored_presence,
     told_zone,
 )
