@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Train the gate's coefficients from simulated gates, always with the same result.
 
 Usage: python scripts/train_gate.py [--check]
@@ -36,9 +37,7 @@ RIDGE: Final = 2.0
 STEPS: Final = 12
 
 
-def samples(
-    reads: list[GateRead], truth: GateTruth, chance: np.random.Generator
-) -> tuple[Figures, Ints]:
+def samples(reads: list[GateRead], truth: GateTruth, chance: np.random.Generator) -> tuple[Figures, Ints]:
     """Return figures and labels of a run's hearings, cut at several moments each."""
     labels = {event.epc: event for event in truth.through}
     by_tag: defaultdict[str, list[GateRead]] = defaultdict(list)
@@ -57,7 +56,9 @@ def samples(
                 cuts.append((part, (moment - part[-1].at) / 1000))
                 wanted.append(_label(event, moment))
     silent = chance.random(len(cuts)) < 0.3
-    return figures(_echoes([part for part, _ in cuts], silent), np.array([since for _, since in cuts])), np.array(wanted)
+    return figures(
+        _echoes([part for part, _ in cuts], silent), np.array([since for _, since in cuts])
+    ), np.array(wanted)
 
 
 def _hearings(reads: list[GateRead]) -> list[list[GateRead]]:
@@ -76,7 +77,9 @@ def _moments(hearing: list[GateRead], crossed: int | None, chance: np.random.Gen
         return [int(at) for at in chance.uniform(first, last, 12)]
     moments = [ended, int(chance.uniform(first, ended)), int(chance.uniform(first, ended))]
     if crossed is not None:
-        moments += [int(crossed + chance.uniform(lo, hi)) for lo, hi in ((-1500, 100), (300, 900), (600, 1500))]
+        moments += [
+            int(crossed + chance.uniform(lo, hi)) for lo, hi in ((-1500, 100), (300, 900), (600, 1500))
+        ]
     return [at for at in moments if first < at <= ended]
 
 

@@ -312,7 +312,9 @@ class _Watch:
             or (hearing.verdict and self._now - hearing.settled_at > REARM_MS)
         ):
             hearing = Hearing(first_at=first)
-        columns = [*zip(hearing.at, hearing.side, hearing.rssi_dbm, hearing.phase_deg, hearing.channel, strict=True)]
+        columns = [
+            *zip(hearing.at, hearing.side, hearing.rssi_dbm, hearing.phase_deg, hearing.channel, strict=True)
+        ]
         for at, side, read in own:
             rssi = ASSUMED_RSSI_DBM if read.rssi_dbm is None else read.rssi_dbm
             channel = 64 * (read.frequency_khz or 0) + read.antenna
@@ -433,7 +435,11 @@ class _Watch:
         gate = self._gate
         silent = min(1.0, max(0.0, (self._now - hearing.at[-1]) / SILENT_MS))
         batch = self._batch
-        if batch is not None and batch.first_passage_at and self._now - batch.first_passage_at >= max(gate.wait_ms, JUDGE_EVERY_MS):
+        if (
+            batch is not None
+            and batch.first_passage_at
+            and self._now - batch.first_passage_at >= max(gate.wait_ms, JUDGE_EVERY_MS)
+        ):
             silent = 1.0
         return gate.live - silent * (gate.live - min(gate.live, gate.decided))
 
@@ -443,22 +449,24 @@ class _Watch:
     def batch(self) -> list[AnyObservation]:
         """Open a batch, or close it and return what it was."""
         pending = [
-            epc
-            for epc, moved in self._moved.items()
-            if moved >= OPENS_AT and not self._hearings[epc].verdict
+            epc for epc, moved in self._moved.items() if moved >= OPENS_AT and not self._hearings[epc].verdict
         ]
         if pending and self._batch is None:
             first = min(pending, key=lambda epc: self._hearings[epc].at[0])
             self._batch = self._open(self._hearings[first])
         batch, now = self._batch, self._now
-        if batch is None or self._eye_active and now - batch.opened_at < LONGEST_MS:
+        if batch is None or (self._eye_active and now - batch.opened_at < LONGEST_MS):
             return []
         waited_ms = now - batch.first_passage_at
         if batch.first_passage_at and waited_ms >= self._gate.wait_ms:
             pending = []
         if pending and now - batch.opened_at < LONGEST_MS:
             return []
-        if batch.last_verdict_at and now - batch.last_verdict_at < self._gate.hold_ms and waited_ms < self._gate.wait_ms:
+        if (
+            batch.last_verdict_at
+            and now - batch.last_verdict_at < self._gate.hold_ms
+            and waited_ms < self._gate.wait_ms
+        ):
             return []
         if batch.by_eye and not batch.told and now - self._eye_at < EMPTY_MS:
             return []

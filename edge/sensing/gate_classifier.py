@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.sensing.gate_features import EVEN, ODD, Figures
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 CLASSES: Final = ("static", "in", "out", "turned")
 STATIC: Final = 0
@@ -114,10 +114,12 @@ def vote(evidence: Floats, middle_s: Floats, moved_prior: float) -> Floats:
     stays_if = lies[:, None] - np.logaddexp(lies[:, None], goes)
     stays = np.logaddexp.reduce(carrier + stays_if, axis=1)
     moves = carrier + np.log(-np.expm1(np.minimum(stays_if, -1e-12)))
-    return np.exp(np.concatenate([stays[:, None], moves], axis=1))
+    chances: Floats = np.exp(np.concatenate([stays[:, None], moves], axis=1))
+    return chances
 
 
 def stray_alone(evidence: Floats, moved_prior: float) -> Floats:
     """Return the probability [hearing] that each tag lies there, judged without its neighbours."""
     scores = evidence + np.log([1.0 - moved_prior, *[moved_prior / len(WAYS)] * len(WAYS)])
-    return np.exp(normalised(scores)[:, STATIC])
+    stray: Floats = np.exp(normalised(scores)[:, STATIC])
+    return stray

@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 
 EVEN: Final = (
@@ -160,7 +160,8 @@ def figures(echoes: Echoes, since_last_s: Floats) -> Figures:
     count = np.bincount(row, minlength=rows)
 
     def total(values: Floats) -> Floats:
-        return np.bincount(row, weights=values, minlength=rows)
+        sums: Floats = np.bincount(row, weights=values, minlength=rows).astype(np.float64)
+        return sums
 
     loudest = np.maximum.reduceat(level, starts)
     side_loudest = np.full((2, rows), QUIET_DBM)
@@ -301,7 +302,8 @@ def _stillness(row: Ints, level: Floats, side: Ints, rows: int) -> Floats:
     each = off * (0.5 / STILL_DB**2 - 0.5 / RESTLESS_DB**2)
     free = np.maximum(many.reshape(rows, 2) - 1, 0).sum(axis=1)
     total = np.bincount(row, weights=each, minlength=rows) - free * np.log(RESTLESS_DB / STILL_DB)
-    return np.clip(total, -12.0, 25.0) / 5.0
+    clipped: Floats = np.clip(total, -12.0, 25.0)
+    return clipped / 5.0
 
 
 def _tracks(

@@ -21,7 +21,7 @@ from firmware_sim.world.portal import INNER, OUTER, START, GateRadio, GateRead, 
 from firmware_sim.world.portal_traffic import Course, traffic
 from firmware_sim.world.radio.noisy import CHANNELS_KHZ
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 
 K_FACTOR_DB: Final = 9.0
@@ -110,7 +110,8 @@ class _Reader:
         distance = np.maximum(np.linalg.norm(apart, axis=1), 0.3)
         angle = np.degrees(np.arccos(np.clip(-apart[:, 1] / distance, -1.0, 1.0)))
         pattern = np.minimum(3.0 * (angle / radio.beam_deg) ** 2, radio.floor_db)
-        return radio.at_1m_dbm - radio.slope_db_per_decade * np.log10(distance) - pattern
+        level: Floats = radio.at_1m_dbm - radio.slope_db_per_decade * np.log10(distance) - pattern
+        return level
 
     def _body(self, course: Course, place: Floats, antenna: Ints) -> Floats:
         """A body costs all it can when it is between tag and antenna, and a third of it otherwise."""
@@ -125,16 +126,14 @@ class _Reader:
         shade = np.zeros(len(middle))
         seen: set[int | None] = set()
         for carrier in carriers:
-            if (
-                carrier.carrier in seen
-                or carrier.times[-1] < middle[0]
-                or carrier.times[0] > middle[-1]
-            ):
+            if carrier.carrier in seen or carrier.times[-1] < middle[0] or carrier.times[0] > middle[-1]:
                 continue
             seen.add(carrier.carrier)
             low, high = np.searchsorted(middle, [carrier.times[0], carrier.times[-1]])
             own = generator(self._seed, "gate", "shade", course.epc, str(carrier.carrier))
-            cost = own.uniform(*self._radio.carrier_shade_db) * own.uniform(*self._radio.noise.block_tag_factor)
+            cost = own.uniform(*self._radio.carrier_shade_db) * own.uniform(
+                *self._radio.noise.block_tag_factor
+            )
             part = middle[low:high]
             gap = np.abs(_at(carrier, part)[:, 0] - np.interp(part, course.times, course.place[:, 0]))
             shade[low:high] += np.where(gap < 0.7, cost, 0.0)
@@ -159,17 +158,16 @@ class _Reader:
             fading += _gauss(own, np.full(len(turns), slow), noise.fading_db)
         return offset + shadow[antenna] + fading
 
-    def _rician_fading(
-        self, own: np.random.Generator, place: Floats, antenna: Ints, turns: Ints
-    ) -> Floats:
+    def _rician_fading(self, own: np.random.Generator, place: Floats, antenna: Ints, turns: Ints) -> Floats:
         """The scattered part stands still with the tag, per antenna and channel, and is another after a step."""
         step = np.floor(place / self._radio.way_fading_m).astype(np.int64)
         key = step[:, 0] * 1_000_003 + step[:, 1] * 7_919 + antenna * 104_729 + _channel(turns) * 15_485_863
         _, index = np.unique(key, return_inverse=True)
         scatter = own.standard_normal((int(index.max(initial=0)) + 1, 2)) @ np.array([1, 1j])
         direct = math.sqrt(10.0 ** (K_FACTOR_DB / 10.0))
-        power = np.abs(direct + scatter[index] / math.sqrt(2.0)) ** 2 / (direct * direct + 1.0)
-        return 10.0 * np.log10(np.maximum(power, 1e-6))
+        power: Floats = np.abs(direct + scatter[index] / math.sqrt(2.0)) ** 2 / (direct * direct + 1.0)
+        fading: Floats = 10.0 * np.log10(np.maximum(power, 1e-6))
+        return fading
 
     def _reads(self, course: Course, turns: Ints, level: Floats) -> list[GateRead]:
         """Return single reads with their times, in no order."""

@@ -14,7 +14,7 @@ from firmware_sim.world.chance import generator
 from firmware_sim.world.epcs import opaque_epc
 from firmware_sim.world.portal import GateScene, GateTruth, Span, Strayed, Through
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 FAR_M: Final = 5.0
 COVERED_DB: Final = 25.0
@@ -60,7 +60,8 @@ def traffic(
     Args:
         scene: the gate.
         seed: everything random follows from it.
-        start, end: in ms.
+        start: in ms.
+        end: in ms.
         correlated: a body hides all tags of a carrier or none, by an amount that is gamma distributed.
     """
     courses: list[Course] = []

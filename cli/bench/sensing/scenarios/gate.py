@@ -20,7 +20,7 @@ import numpy as np
 
 from cli.bench.sensing.contest import Conditions, Contest
 from cli.bench.sensing.gate_rules import GAP_MS, RULES, Hearing, Limits, judge
-from cli.bench.sensing.matching import match
+from cli.bench.sensing.matching import Event, match
 from contract.messages import GateBatch
 from edge.config import gate_coefficients
 from edge.model import Read, TagRead
@@ -41,7 +41,9 @@ LIMITS: Final = {
 }
 SETTINGS: Final = {
     "dock-stray": GateSettings(id="dock", device=DEVICE, outside=(OUTER,), inside=(INNER,)),
-    "store-exit": GateSettings(id="exit", device=DEVICE, outside=(OUTER,), inside=(INNER,), hold_ms=0, wait_ms=0),
+    "store-exit": GateSettings(
+        id="exit", device=DEVICE, outside=(OUTER,), inside=(INNER,), hold_ms=0, wait_ms=0
+    ),
 }
 
 
@@ -55,7 +57,11 @@ class Told(NamedTuple):
 
 def _run(name: str, method: str, seed: int, conditions: Conditions) -> dict[str, Any]:
     reads, truth = _world(
-        name, seed, conditions.minutes, conditions.radio == "rician", tuple(sorted(conditions.overrides.items()))
+        name,
+        seed,
+        conditions.minutes,
+        conditions.radio == "rician",
+        tuple(sorted(conditions.overrides.items())),
     )
     told = list(_shelfwise(name, reads) if method == "shelfwise" else _rule(name, method, reads))
     return {"gate": _score(name, method, told, reads, truth)}
@@ -126,8 +132,8 @@ def _score(
         after_ms,
     )
     anyhow = match(passed, [(one.epc, one.at) for one in claimed], TOLERANCE_MS, TOLERANCE_MS)
-    said = {(one.epc, one.at): one.direction for one in claimed}
-    right = sum(said[one] == went[true[0]] for true, one in anyhow.pairs)
+    said: dict[Event, str] = {(one.epc, one.at): one.direction for one in claimed}
+    right = sum(said[one] == went[str(true[0])] for true, one in anyhow.pairs)
     heard: defaultdict[str, int] = defaultdict(int)
     for read in reads:
         heard[read.epc] += 1
