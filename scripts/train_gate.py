@@ -3,9 +3,10 @@
 
 Usage: python scripts/train_gate.py [--check]
 
-Writes edge/sensing/gate_coefficients.json. Both gate scenes are run on tuning seeds only, with the first
-radio model only. Each hearing gives several samples, cut at different moments; its label is what had
-happened by then. Half of the hearings lose their phase, as many readers tell none.
+Writes edge/sensing/gate_coefficients.json. The gate scenes are run on tuning seeds only, with the first
+radio model only. A tag alone: each hearing gives several samples, cut at different moments; its label is
+what had happened by then; a third of them lose their phase, as many readers tell none. A tag beside others:
+all that is heard at one moment, judged alone by the first table, on seeds which that has not seen.
 """
 
 import argparse
@@ -14,39 +15,41 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.sensing.gate_classifier import CLASSES
-from edge.sensing.gate_features import EVEN, ODD, Echoes, Figures, figures
+from edge.sensing.gate_classifier import BESIDE_EVEN, BESIDE_ODD, CLASSES, Softmax, beside, log_evidence
+from edge.sensing.gate_features import EVEN, ODD, Echoes, figures
 from firmware_sim.world.chance import generator
-from firmware_sim.world.portal import INNER, GateRead, GateTruth, gate_scene
+from firmware_sim.world.portal import INNER, START, GateRead, GateTruth, Through, gate_scene
 from firmware_sim.world.portal_radio import gate_reads
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 
-PLAN: Final = {"dock-stray": ((1, 2, 3, 4), 20.0), "store-exit": ((1, 2, 3, 4, 5, 6), 40.0)}
-"""Scene → tuning seeds and minutes of each."""
+SCENES: Final = {"goods": "dock-stray", "items": "store-exit"}
+ALONE: Final = {"goods": ((1, 2, 3, 4), 20.0), "items": ((1, 2, 3, 4, 5, 6), 40.0)}
+"""What is carried → tuning seeds and minutes of each."""
+
+BESIDE: Final = ((5, 6, 7), 20.0)
 
 FILE: Final = Path(__file__).parent.parent / "edge" / "sensing" / "gate_coefficients.json"
 GAP_MS: Final = 2_000
+KEPT_MS: Final = 4_000
 WINDOW_MS: Final = 12_000
 OVER_MS: Final = 100
+MOMENT_MS: Final = 700
 RIDGE: Final = 2.0
 STEPS: Final = 12
 
 
-def samples(reads: list[GateRead], truth: GateTruth, chance: np.random.Generator) -> tuple[Figures, Ints]:
+def alone(reads: list[GateRead], truth: GateTruth, chance: np.random.Generator) -> tuple[Floats, Floats, Ints]:
     """Return figures and labels of a run's hearings, cut at several moments each."""
     labels = {event.epc: event for event in truth.through}
-    by_tag: defaultdict[str, list[GateRead]] = defaultdict(list)
-    for read in reads:
-        by_tag[read.epc].append(read)
     cuts: list[tuple[list[GateRead], float]] = []
     wanted: list[int] = []
-    for epc, own in by_tag.items():
-        own.sort(key=lambda read: read.at)
+    for epc, own in _by_tag(reads).items():
         event = labels.get(epc)
         for hearing in _hearings(own):
             for moment in _moments(hearing, None if event is None else event.at, chance):
@@ -56,9 +59,52 @@ def samples(reads: list[GateRead], truth: GateTruth, chance: np.random.Generator
                 cuts.append((part, (moment - part[-1].at) / 1000))
                 wanted.append(_label(event, moment))
     silent = chance.random(len(cuts)) < 0.3
-    return figures(
-        _echoes([part for part, _ in cuts], silent), np.array([since for _, since in cuts])
-    ), np.array(wanted)
+    found = figures(
+        _echoes([part for part, _ in cuts], silent), np.minimum([since for _, since in cuts], GAP_MS / 1000)
+    )
+    return found.even, found.odd, np.array(wanted)
+
+
+def together(reads: list[GateRead], truth: GateTruth, table: Softmax) -> tuple[Floats, Floats, Ints]:
+    """Return the figures that neighbours give, at many moments of a run, and labels."""
+    labels = {event.epc: event for event in truth.through}
+    hearings = [
+        (epc, hearing)
+        for epc, own in _by_tag(reads).items()
+        for hearing in _hearings(own)
+        if len(hearing) > 1
+    ]
+    firsts = np.array([hearing[0].at for _, hearing in hearings])
+    lasts = np.array([hearing[-1].at for _, hearing in hearings])
+    even, odd, wanted = [], [], []
+    for moment in range(START + GAP_MS, int(lasts.max()), MOMENT_MS):
+        parts, epcs = [], []
+        for index in np.flatnonzero((firsts < moment) & (lasts > moment - KEPT_MS)):
+            epc, hearing = hearings[index]
+            until = min(moment, hearing[-1].at)
+            part = [read for read in hearing if until - WINDOW_MS < read.at <= moment]
+            if len(part) > 1:
+                parts.append(part)
+                epcs.append(epc)
+        if not parts:
+            continue
+        last = np.array([part[-1].at for part in parts])
+        found = figures(
+            _echoes(parts, np.zeros(len(parts), dtype=bool)), np.minimum((moment - last) / 1000, GAP_MS / 1000)
+        )
+        evidence = log_evidence(found.even, found.odd, table)
+        context = beside(evidence, (last - moment) / 1000 + found.crossed_s)
+        even.append(context.even)
+        odd.append(context.odd)
+        wanted += [_label(labels.get(epc), moment) for epc in epcs]
+    return np.concatenate(even), np.concatenate(odd), np.array(wanted)
+
+
+def _by_tag(reads: list[GateRead]) -> dict[str, list[GateRead]]:
+    by_tag: defaultdict[str, list[GateRead]] = defaultdict(list)
+    for read in sorted(reads, key=lambda read: read.at):
+        by_tag[read.epc].append(read)
+    return by_tag
 
 
 def _hearings(reads: list[GateRead]) -> list[list[GateRead]]:
@@ -83,7 +129,7 @@ def _moments(hearing: list[GateRead], crossed: int | None, chance: np.random.Gen
     return [at for at in moments if first < at <= ended]
 
 
-def _label(event: Any, moment: int) -> int:
+def _label(event: Through | None, moment: int) -> int:
     if event is None:
         return 0
     if event.direction == "turned" or moment < event.at + OVER_MS:
@@ -107,12 +153,11 @@ def _echoes(parts: list[list[GateRead]], silent: NDArray[np.bool_]) -> Echoes:
     )
 
 
-def train(found: Figures, wanted: Ints, provenance: dict[str, str]) -> dict[str, Any]:
-    """Return coefficients as they are stored: Newton's method on the penalised likelihood."""
-    mean, scale = found.even.mean(axis=0), found.even.std(axis=0) + 1e-6
-    odd_scale = np.sqrt((found.odd**2).mean(axis=0)) + 1e-6
-    even, odd = (found.even - mean) / scale, found.odd / odd_scale
-    design = _design(even, odd)
+def train(even: Floats, odd: Floats, wanted: Ints, names: tuple[tuple[str, ...], tuple[str, ...]]) -> dict[str, Any]:
+    """Return a table as it is stored: Newton's method on the penalised likelihood."""
+    mean, scale = even.mean(axis=0), even.std(axis=0) + 1e-6
+    odd_scale = np.sqrt((odd**2).mean(axis=0)) + 1e-6
+    design = _design((even - mean) / scale, odd / odd_scale)
     target = np.eye(len(CLASSES))[wanted]
     theta = np.zeros(design.shape[2])
     for _ in range(STEPS):
@@ -125,7 +170,7 @@ def train(found: Figures, wanted: Ints, provenance: dict[str, str]) -> dict[str,
         flat = design.reshape(-1, design.shape[2])
         hessian = (flat * chance.reshape(-1, 1)).T @ flat - middle.T @ middle
         theta -= np.linalg.solve(hessian + RIDGE * np.eye(len(theta)), gradient)
-    width = len(EVEN) + 1
+    width = even.shape[1] + 1
     blocks = [theta[start * width : (start + 1) * width] for start in range(3)]
     share = target.mean(axis=0)
     share[1] = share[2] = (share[1] + share[2]) / 2
@@ -134,9 +179,8 @@ def train(found: Figures, wanted: Ints, provenance: dict[str, str]) -> dict[str,
         return [round(float(value), 4) for value in values]
 
     return {
-        "provenance": provenance,
-        "even_names": list(EVEN),
-        "odd_names": list(ODD),
+        "even_names": list(names[0]),
+        "odd_names": list(names[1]),
         "even_mean": rounded(mean),
         "even_scale": rounded(scale),
         "odd_scale": rounded(odd_scale),
@@ -161,19 +205,41 @@ def _design(even: Floats, odd: Floats) -> Floats:
     return design
 
 
-def collect(plan: dict[str, tuple[tuple[int, ...], float]]) -> tuple[Figures, Ints]:
-    """Return the samples of all scenes and seeds of a plan."""
-    found, wanted = [], []
-    for name, (seeds, minutes) in plan.items():
-        for seed in seeds:
-            reads, truth = gate_reads(gate_scene(name), seed, minutes)
-            one, label = samples(reads, truth, generator(seed, "gate", "training", name))
-            found.append(one)
-            wanted.append(label)
-    return (
-        Figures(*(np.concatenate([getattr(one, field) for one in found]) for field in Figures._fields)),
-        np.concatenate(wanted),
+def _joined(runs: list[tuple[Floats, Floats, Ints]]) -> tuple[Floats, Floats, Ints]:
+    even, odd, wanted = zip(*runs, strict=True)
+    return np.concatenate(even), np.concatenate(odd), np.concatenate(wanted)
+
+
+def tables() -> dict[str, Any]:
+    """Train everything; return what the file holds."""
+    found: dict[str, Any] = {}
+    samples = {}
+    for carries, (seeds, minutes) in ALONE.items():
+        runs = [
+            alone(*gate_reads(gate_scene(SCENES[carries]), seed, minutes), generator(seed, "gate", "training", carries))
+            for seed in seeds
+        ]
+        even, odd, wanted = _joined(runs)
+        samples[carries] = len(wanted)
+        found[carries] = train(even, odd, wanted, (EVEN, ODD))
+    table = msgspec.convert(found["goods"], Softmax)
+    seeds, minutes = BESIDE
+    even, odd, wanted = _joined(
+        [together(*gate_reads(gate_scene(SCENES["goods"]), seed, minutes), table) for seed in seeds]
     )
+    found["beside"] = train(even, odd, wanted, (BESIDE_EVEN, BESIDE_ODD))
+    plans = [(f"{SCENES[carries]} alone", plan) for carries, plan in ALONE.items()]
+    plans.append((f"{SCENES['goods']} beside", BESIDE))
+    provenance = {
+        "made_by": "scripts/train_gate.py",
+        "from": "simulated gates, first radio model: "
+        + "; ".join(
+            f"{name} seeds {', '.join(map(str, seeds))}, {minutes:g} min each" for name, (seeds, minutes) in plans
+        ),
+        "samples": ", ".join(map(str, [*samples.values(), len(wanted)])),
+        "ridge": str(RIDGE),
+    }
+    return {"provenance": provenance, **found}
 
 
 def main() -> int:
@@ -181,18 +247,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail when the file is stale")
     check = parser.parse_args().check
-    found, wanted = collect(PLAN)
-    provenance = {
-        "made_by": "scripts/train_gate.py",
-        "from": "simulated gates, first radio model: "
-        + "; ".join(
-            f"{name} seeds {', '.join(map(str, seeds))}, {minutes:g} min each"
-            for name, (seeds, minutes) in PLAN.items()
-        ),
-        "samples": str(len(wanted)),
-        "ridge": str(RIDGE),
-    }
-    text = json.dumps(train(found, wanted, provenance), indent=1) + "\n"
+    text = json.dumps(tables(), indent=1) + "\n"
     if check:
         return 0 if FILE.read_text(encoding="utf-8") == text else 1
     FILE.write_text(text, encoding="utf-8")

@@ -23,12 +23,11 @@ import numpy as np
 from contract.ids import Slug
 from contract.messages import AnyObservation, GateBatch, GatePassage, SetOutput
 from edge.model import InputRead, Read, TagRead
-from edge.sensing.gate_classifier import CLASSES, STATIC, WAYS, Coefficients, log_evidence, stray_alone, vote
+from edge.sensing.gate_classifier import CLASSES, STATIC, WAYS, Carries, Coefficients, chances, log_evidence
 from edge.sensing.gate_features import ASSUMED_RSSI_DBM, Echoes, figures
 
 GAP_MS: Final = 2_000
 WINDOW_MS: Final = 12_000
-GROUP_MS: Final = 3_000
 JUDGE_EVERY_MS: Final = 200
 SETTLED_EVERY_MS: Final = 2_000
 SETTLED_MS: Final = 5_000
@@ -46,9 +45,6 @@ LONGEST_MS: Final = 120_000
 RESIDENT_MS: Final = 20_000
 RESIDENT_NATS: Final = 4.0
 """What has been heard for so long lies there, unless the evidence is stronger by so much: it has had many chances."""
-
-SILENT_MS: Final = 800
-"""A tag that has not been heard for so long will hardly say anything new."""
 
 MAX_TAGS: Final = 2_000
 MAX_READS: Final = 240
@@ -86,12 +82,14 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: Slug
     outside: Annotated[tuple[int | str, ...], msgspec.Meta(min_length=1)]
     inside: Annotated[tuple[int | str, ...], msgspec.Meta(min_length=1)]
+    carries: Carries = "goods"
     photo_eye: Port | None = None
     photo_eye_active: Literal["high", "low"] = "high"
     ok_output: Port | None = None
     doubt_output: Port | None = None
     light_ms: Annotated[int, msgspec.Meta(ge=0)] = 5_000
     moved_prior: Share = 0.5
+    answer_ms: Annotated[int, msgspec.Meta(ge=0, le=5_000)] = 2_000
     live: Share = 0.97
     decided: Share = 0.6
     hold_ms: Annotated[int, msgspec.Meta(ge=0, le=30_000)] = 300
@@ -128,7 +126,7 @@ class Hearing(msgspec.Struct, frozen=True, array_like=True):
         channel: frequency and antenna as one number.
         judged_at: when it was last weighed, 0 for never.
         evidence: log likelihoods as of then, in the order of CLASSES.
-        middle_at: when it was loudest, as of then.
+        crossed_at: when it was on the line, if it passed, as of then.
         ended: the last judgement was made after it had ended.
         verdict: as told or settled; empty while open.
         settled_at: when.
@@ -142,7 +140,7 @@ class Hearing(msgspec.Struct, frozen=True, array_like=True):
     channel: tuple[int, ...] = ()
     judged_at: int = 0
     evidence: tuple[float, ...] = ()
-    middle_at: int = 0
+    crossed_at: int = 0
     ended: bool = False
     verdict: Verdict = ""
     settled_at: int = 0
@@ -266,6 +264,7 @@ class _Watch:
         self._one = one
         self._now = now
         self._coefficients = coefficients
+        self._alone = coefficients.goods if gate.carries == "goods" else coefficients.items
         self._hearings = dict(one.hearings)
         self._batch = one.batch
         self._eye_active, self._eye_at = one.eye_active, one.eye_at
@@ -369,7 +368,7 @@ class _Watch:
             ),
             np.clip((self._now - last) / 1000, 0.0, GAP_MS / 1000),
         )
-        evidence = log_evidence(found, self._coefficients)
+        evidence = log_evidence(found.even, found.odd, self._alone)
         evidence[:, STATIC] += [
             RESIDENT_NATS * (hearing.at[-1] - hearing.first_at > RESIDENT_MS) for hearing in hearings
         ]
@@ -379,31 +378,24 @@ class _Watch:
                 hearing,
                 judged_at=self._now,
                 evidence=tuple(evidence[index].tolist()),
-                middle_at=int(last[index] + 1000 * found.middle_s[index]),
+                crossed_at=int(last[index] + 1000 * found.crossed_s[index]),
                 ended=self._now - hearing.at[-1] > GAP_MS,
             )
 
     def _vote(self) -> None:
-        """Find how likely each hearing is carried, together with those that culminated beside it."""
-        weighed = sorted(
-            (hearing.middle_at, epc) for epc, hearing in self._hearings.items() if hearing.evidence
+        """Find how likely each hearing is carried, together with those that cross beside it."""
+        weighed = [epc for epc, hearing in self._hearings.items() if hearing.evidence]
+        if not weighed:
+            return
+        judged = chances(
+            np.array([self._hearings[epc].evidence for epc in weighed]),
+            np.array([self._hearings[epc].crossed_at - self._now for epc in weighed]) / 1000,
+            carries=self._gate.carries,
+            moved_prior=self._gate.moved_prior,
+            coefficients=self._coefficients,
         )
-        while weighed:
-            until = weighed[0][0] + GROUP_MS
-            group = [epc for middle, epc in weighed if middle <= until]
-            weighed = weighed[len(group) :]
-            while group:
-                evidence = np.array([self._hearings[epc].evidence for epc in group])
-                middle_s = np.array([self._hearings[epc].middle_at - self._now for epc in group]) / 1000
-                chances = vote(evidence, middle_s, self._gate.moved_prior)
-                alone = 1.0 - stray_alone(evidence, self._gate.moved_prior)
-                odd = (chances[:, STATIC] > 0.5) & (alone > 0.95) if len(group) > 1 else np.zeros(1, bool)
-                if odd.all():
-                    odd[:] = False
-                for epc, chance, apart in zip(group, chances, odd, strict=True):
-                    if not apart:
-                        self._moved[epc], self._ways[epc] = 1.0 - float(chance[STATIC]), chance
-                group = [epc for epc, apart in zip(group, odd, strict=True) if apart]
+        for epc, chance in zip(weighed, judged, strict=True):
+            self._moved[epc], self._ways[epc] = 1.0 - float(chance[STATIC]), chance
 
     def _settle(self, epc: str, *, final: bool) -> None:
         """Give a tag its verdict, when it is certain or there will be nothing more."""
@@ -431,17 +423,9 @@ class _Watch:
         )
 
     def _needed(self, hearing: Hearing) -> float:
-        """Return how probable a passage must be now: the longer the silence, the less is to be expected of more."""
-        gate = self._gate
-        silent = min(1.0, max(0.0, (self._now - hearing.at[-1]) / SILENT_MS))
-        batch = self._batch
-        if (
-            batch is not None
-            and batch.first_passage_at
-            and self._now - batch.first_passage_at >= max(gate.wait_ms, JUDGE_EVERY_MS)
-        ):
-            silent = 1.0
-        return gate.live - silent * (gate.live - min(gate.live, gate.decided))
+        """Return how probable a passage must be now: well after the line there is little more to be expected."""
+        due = self._now - hearing.crossed_at >= self._gate.answer_ms
+        return self._gate.decided if due else self._gate.live
 
     def _open(self, hearing: Hearing) -> OpenBatch:
         return self._batch or OpenBatch(hearing.at[0], self._now, last_read_at=hearing.at[-1])

@@ -71,6 +71,14 @@ EVEN: Final = (
     "past_lead_over",
     "past_lead_loud",
     "past_lead_reads",
+    "turn_lead",
+    "turn_lead_over",
+    "turn_lead_reads",
+    "turn_lead_track",
+    "past_lead_track",
+    "stirred",
+    "stirred_track",
+    "track_squared",
 )
 ODD: Final = (
     "side_lead",
@@ -87,8 +95,14 @@ ODD: Final = (
 
 QUIET_DBM: Final = -80.0
 ASSUMED_RSSI_DBM: Final = -60.0
-BIN_S: Final = 0.2
-"""Reads of one antenna this close share their multipath: they count as one level."""
+LOOK_S: Final = 0.25
+LOOK_GAP_S: Final = 0.12
+"""Reads on one channel this close share their multipath: they are one look."""
+
+SPEED_STEP_M_S: Final = 0.2
+SPEEDS_M_S: Final = np.arange(-13, 14) * SPEED_STEP_M_S
+PHASE_TRUST: Final = 1.5
+"""Concentration of twice the phase around its course; less than free sight would allow."""
 
 LEVEL_SPREAD_DB: Final = 3.8
 """How far such a level is off the mean over distance, as measured in a room."""
@@ -108,8 +122,21 @@ CROSSED_S: Final = np.arange(-6.0, 1.3, 0.3)
 
 HALF_SPACING_M: Final = 0.35
 NEAREST_M: Final = 0.9
+ASIDE_M: Final = 1.2
+TURN_M: Final = 0.9
+PAST_M: Final = 1.5
+PAST_PACE: Final = 1.5
+"""Who passes along the wall is not slowed by a door."""
+
+BEAM_DEG: Final = 32.5
+BACK_DB: Final = 15.0
 FALL_DB: Final = 15.0
 """Level before an antenna of a portal: - FALL_DB x log10(1 + (along / NEAREST_M)^2), a patch across the way."""
+
+
+_STILL: Final = len(SPEEDS_M_S) // 2
+_TURN_PER_S: Final = 8.0 * np.pi * SPEEDS_M_S / WAVE_M
+"""Twice the phase turns by this, for each speed: 4 pi per wave, doubled."""
 
 
 class Echoes(NamedTuple):
@@ -139,11 +166,13 @@ class Figures(NamedTuple):
         even: [hearing, EVEN].
         odd: [hearing, ODD].
         middle_s: middle of each hearing's energy, in seconds before its last read.
+        crossed_s: when it was on the line, if it walked through; as middle_s.
     """
 
     even: Floats
     odd: Floats
     middle_s: Floats
+    crossed_s: Floats
 
 
 def figures(echoes: Echoes, since_last_s: Floats) -> Figures:
@@ -155,7 +184,8 @@ def figures(echoes: Echoes, since_last_s: Floats) -> Figures:
     """
     rows = len(since_last_s)
     reads = np.bincount(echoes.row, minlength=rows)
-    row, at_s, side, level = _levels(echoes)
+    looks = _looks(echoes)
+    row, at_s, side, level = looks.row, looks.at_s, looks.side, looks.level_dbm
     starts = np.searchsorted(row, np.arange(rows))
     count = np.bincount(row, minlength=rows)
 
@@ -196,14 +226,17 @@ def figures(echoes: Echoes, since_last_s: Floats) -> Figures:
     peak = np.full(rows, -60.0)
     at_peak = level >= loudest[row] - 1e-9
     np.maximum.at(peak, row[at_peak], at_s[at_peak])
-    inwards, outwards, past, over, pace = _tracks(row, at_s, side, level, rows)
-    track_gain = np.logaddexp(inwards, outwards) - np.log(2.0)
-    track_lead = np.clip(inwards - outwards, -12.0, 12.0)
-    past_lead = np.clip(past - track_gain, -8.0, 8.0) / 2.0
+    tracks = _tracks(looks, rows)
+    over = tracks.over
+    track_gain = np.logaddexp(tracks.inwards, tracks.outwards) - np.log(2.0)
+    track_lead = np.clip(tracks.inwards - tracks.outwards, -15.0, 15.0)
+    past_lead = np.clip(tracks.past - track_gain, -10.0, 10.0) / 2.0
+    turn_lead = np.clip(tracks.turned - track_gain, -10.0, 10.0) / 2.0
+    stirred = np.log1p(total(looks.speed.max(axis=1)))
     coherence, pairs, leaving, speed_lead = _phases(echoes, rows)
     loud = (loudest + 60.0) / 10.0
     length = np.log(0.3 - first)
-    gain = np.clip(track_gain, -10.0, 15.0) / 3.0
+    gain = np.clip(track_gain, -10.0, 25.0) / 3.0
     still = _stillness(row, level, side, rows)
     even = np.stack(
         [
@@ -242,14 +275,22 @@ def figures(echoes: Echoes, since_last_s: Floats) -> Figures:
             over * gain,
             loud * length,
             still * gain,
-            pace,
+            tracks.pace,
             loud**2,
             np.minimum(since_last_s, 2.0) * gain,
-            np.clip(past, -10.0, 15.0) / 3.0,
+            np.clip(tracks.past, -10.0, 25.0) / 3.0,
             past_lead,
             past_lead * over,
             past_lead * loud,
             past_lead * np.log(reads) / 2.0,
+            turn_lead,
+            turn_lead * over,
+            turn_lead * np.log(reads) / 2.0,
+            turn_lead * gain / 3.0,
+            past_lead * gain / 3.0,
+            stirred,
+            stirred * gain / 3.0,
+            gain**2 / 3.0,
         ],
         axis=1,
     )
@@ -268,18 +309,49 @@ def figures(echoes: Echoes, since_last_s: Floats) -> Figures:
         ],
         axis=1,
     )
-    return Figures(even, odd, middle)
+    return Figures(even, odd, middle, tracks.crossed_s)
 
 
-def _levels(echoes: Echoes) -> tuple[Ints, Floats, Ints, Floats]:
-    """Return hearing, time, side and mean level per BIN_S and antenna, sorted by hearing and time."""
-    slot = np.floor(echoes.at_s / BIN_S).astype(np.int64)
-    key = (echoes.row << 20) + ((slot + (1 << 18)) << 1) + echoes.side
-    _, first, index = np.unique(key, return_index=True, return_inverse=True)
-    many = np.bincount(index)
-    at_s = np.bincount(index, weights=echoes.at_s) / many
-    level = np.bincount(index, weights=echoes.rssi_dbm) / many
-    return echoes.row[first], at_s, echoes.side[first], level
+class _Looks(NamedTuple):
+    """What an antenna heard of a tag in one go; reads this close share their multipath.
+
+    Attributes:
+        row, side, at_s: as in :class:`Echoes`.
+        level_dbm: mean.
+        speed: [look, SPEEDS_M_S]: log likelihood of each radial speed, against standing still.
+    """
+
+    row: Ints
+    at_s: Floats
+    side: Ints
+    level_dbm: Floats
+    speed: Floats
+
+
+def _looks(echoes: Echoes) -> _Looks:
+    """Return looks, sorted by hearing and time."""
+    row, at_s, channel = echoes.row, echoes.at_s, echoes.channel
+    fresh = np.ones(len(row), dtype=bool)
+    fresh[1:] = (row[1:] != row[:-1]) | (channel[1:] != channel[:-1]) | (np.diff(at_s) > LOOK_GAP_S)
+    start = np.maximum.accumulate(np.where(fresh, np.arange(len(row)), 0))
+    slot = np.floor((at_s - at_s[start]) / LOOK_S).astype(np.int64)
+    fresh[1:] |= slot[1:] != slot[:-1]
+    index = np.cumsum(fresh) - 1
+    first = np.flatnonzero(fresh)
+    many = np.diff(np.append(first, len(row)))
+    told = ~np.isnan(echoes.phase_rad)
+    angle = 2.0 * np.where(told, echoes.phase_rad, 0.0)
+    turn = np.exp(1j * (angle[:, None] - (at_s - at_s[first][index])[:, None] * _TURN_PER_S[None, :]))
+    turn[~told] = 0.0
+    strength = PHASE_TRUST * np.abs(np.add.reduceat(turn, first, axis=0))
+    likely = np.log(np.i0(strength))
+    return _Looks(
+        row[first],
+        np.add.reduceat(at_s, first) / many,
+        echoes.side[first],
+        np.add.reduceat(echoes.rssi_dbm, first) / many,
+        likely - likely[:, [_STILL]],
+    )
 
 
 def _mean(
@@ -306,48 +378,85 @@ def _stillness(row: Ints, level: Floats, side: Ints, rows: int) -> Floats:
     return clipped / 5.0
 
 
-def _tracks(
-    row: Ints, at_s: Floats, side: Ints, level: Floats, rows: int
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Return log likelihood ratios against lying still of a walk in, out and past, how sure it is over, and its pace.
+class _Tracks(NamedTuple):
+    """Log likelihood ratios of walks against lying still, per hearing.
 
-    Who walks past the gate, along the wall, is level with both antennas at once.
-
-    Every hypothesis is a pace and a time at the line; they are equally likely. The mean level at each
-    antenna is free, as the tag's own strength and shadow are not known.
+    Attributes:
+        inwards, outwards: through the gate.
+        past: along the wall: level with both antennas at once.
+        turned: near and back.
+        over: how sure the line has been crossed, if it is a walk through.
+        crossed_s: when, in seconds before the last read.
+        pace: of that walk, m/s.
     """
-    group = 2 * row + side
-    order = np.argsort(group, kind="stable")
-    group, t, r, s = group[order], at_s[order], level[order], side[order]
+
+    inwards: Floats
+    outwards: Floats
+    past: Floats
+    turned: Floats
+    over: Floats
+    crossed_s: Floats
+    pace: Floats
+
+
+def _tracks(looks: _Looks, rows: int) -> _Tracks:
+    """Compare straight walks, each a pace and a time at the line, all equally likely.
+
+    The mean level at each antenna is free, as the tag's own strength and shadow are not known.
+    """
+    order = np.argsort(2 * looks.row + looks.side, kind="stable")
+    group = (2 * looks.row + looks.side)[order]
+    t, r, side = looks.at_s[order], looks.level_dbm[order], looks.side[order]
+    speed = looks.speed[order]
     present, starts, size = np.unique(group, return_index=True, return_counts=True)
     owner = present // 2
-    cell = np.repeat(np.arange(len(present)), size)
-    r = r - (np.add.reduceat(r, starts) / size)[cell]
-    where = HALF_SPACING_M * (2.0 * s - 1.0)
+    r = r - (np.add.reduceat(r, starts) / size)[np.repeat(np.arange(len(present)), size)]
+    where = HALF_SPACING_M * (2.0 * side - 1.0)
     crossed = np.tile(CROSSED_S, len(PACES_M_S))[:, None]
     pace = np.repeat(PACES_M_S, len(CROSSED_S))[:, None]
     walked = pace * (t[None, :] - crossed)
+    back = TURN_M + np.abs(walked)
     ends = np.searchsorted(owner, np.arange(rows))
-    scores = []
-    for sign in (1.0, -1.0, 0.0):
-        apart = (walked - sign * where[None, :]) / NEAREST_M
-        shape = -FALL_DB * np.log10(1.0 + apart * apart)
-        shape_mean = np.add.reduceat(shape, starts, axis=1) / size
-        fit = np.add.reduceat(shape * r, starts, axis=1)
-        own = np.add.reduceat(shape * shape, starts, axis=1) - size * shape_mean**2
-        gain = np.add.reduceat(2.0 * fit - own, ends, axis=1) / (2.0 * LEVEL_SPREAD_DB**2)
-        scores.append(gain)
-    inwards, outwards, past = scores
+    look = np.arange(len(t)) * len(SPEEDS_M_S)
+    spoken = bool(speed.any())
+
+    def score(shape: Floats, radial: Floats) -> Floats:
+        """Weigh courses [hypothesis, look]: level up to a constant in dB, and growth of the distance in m/s."""
+        mean = np.add.reduceat(shape, starts, axis=1) / size
+        fit = np.add.reduceat(shape * (2.0 * r - shape), starts, axis=1) + size * mean**2
+        gain: Floats = np.add.reduceat(fit, ends, axis=1) / (2.0 * LEVEL_SPREAD_DB**2)
+        if spoken:
+            step = np.clip(np.rint(radial / SPEED_STEP_M_S).astype(np.int64) + _STILL, 0, 2 * _STILL)
+            heard = np.add.reduceat(speed.ravel()[look + step], starts, axis=1)
+            gain = gain + np.add.reduceat(heard, ends, axis=1)
+        return gain
+
+    def along(apart: Floats, growth: Floats) -> Floats:
+        """Weigh courses along the way: distance from the antenna's axis, and its growth."""
+        shape = -FALL_DB * np.log10(1.0 + (apart / NEAREST_M) ** 2)
+        return score(shape, growth * apart / np.sqrt(apart**2 + ASIDE_M**2))
+
+    def across(behind: Floats, growth: Floats) -> Floats:
+        """Weigh courses along the wall: distance behind both antennas, and its growth."""
+        square = behind**2 + PAST_M**2
+        angle = np.degrees(np.arctan2(PAST_M, -behind))
+        shape = -10.75 * np.log10(square) - np.minimum(3.0 * (angle / BEAM_DEG) ** 2, BACK_DB)
+        return score(shape, growth * behind / np.sqrt(square))
+
+    inwards = along(walked - where, pace)
+    outwards = along(walked + where, pace)
+    strolled = PAST_PACE * walked
+    past = np.concatenate([across(strolled, PAST_PACE * pace), across(-strolled, -PAST_PACE * pace)])
+    away = pace * np.sign(walked)
+    turned = np.concatenate([along(back + where, away), along(back - where, away)])
     best = np.maximum(inwards.max(axis=0), outwards.max(axis=0))
     chance = np.exp(inwards - best) + np.exp(outwards - best)
-    over = (chance * (crossed < -0.2)).sum(axis=0) / chance.sum(axis=0)
-    hypotheses = np.log(len(pace))
-    return (
-        np.logaddexp.reduce(inwards, axis=0) - hypotheses,
-        np.logaddexp.reduce(outwards, axis=0) - hypotheses,
-        np.logaddexp.reduce(past, axis=0) - hypotheses,
-        over,
-        (chance * pace).sum(axis=0) / chance.sum(axis=0),
+    chance /= chance.sum(axis=0)
+    return _Tracks(
+        *(np.logaddexp.reduce(one, axis=0) - np.log(len(one)) for one in (inwards, outwards, past, turned)),
+        over=(chance * (crossed < -0.2)).sum(axis=0),
+        crossed_s=(chance * crossed).sum(axis=0),
+        pace=(chance * pace).sum(axis=0),
     )
 
 

@@ -42,7 +42,7 @@ LIMITS: Final = {
 SETTINGS: Final = {
     "dock-stray": GateSettings(id="dock", device=DEVICE, outside=(OUTER,), inside=(INNER,)),
     "store-exit": GateSettings(
-        id="exit", device=DEVICE, outside=(OUTER,), inside=(INNER,), hold_ms=0, wait_ms=0
+        id="exit", device=DEVICE, outside=(OUTER,), inside=(INNER,), carries="items", answer_ms=1_000, hold_ms=0, wait_ms=0
     ),
 }
 
