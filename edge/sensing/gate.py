@@ -23,7 +23,7 @@ import numpy as np
 from contract.ids import Slug
 from contract.messages import AnyObservation, GateBatch, GatePassage, SetOutput
 from edge.model import InputRead, Read, TagRead
-from edge.sensing.gate_classifier import CLASSES, STATIC, WAYS, Carries, Coefficients, chances, log_evidence
+from edge.sensing.gate_classifier import CLASSES, STATIC, TOGETHER_S, WAYS, Carries, Coefficients, chances, log_evidence
 from edge.sensing.gate_features import ASSUMED_RSSI_DBM, Echoes, figures
 
 GAP_MS: Final = 2_000
@@ -45,6 +45,9 @@ LONGEST_MS: Final = 120_000
 RESIDENT_MS: Final = 20_000
 RESIDENT_NATS: Final = 4.0
 """What has been heard for so long lies there, unless the evidence is stronger by so much: it has had many chances."""
+
+COMPANY: Final = 1.0
+"""Where goods are carried, so many others must be on their way with a tag that is not near certain."""
 
 MAX_TAGS: Final = 2_000
 MAX_READS: Final = 240
@@ -271,6 +274,8 @@ class _Watch:
         self._last_number = one.last_number
         self._lights_off_at = one.lights_off_at
         self._moved: dict[str, float] = {}
+        self._company: dict[str, float] = {}
+        self._company_needed = COMPANY if gate.carries == "goods" else 0.0
         self._ways: dict[str, np.ndarray] = {}
 
     def take(self, reads: list[Read]) -> None:
@@ -394,6 +399,10 @@ class _Watch:
             moved_prior=self._gate.moved_prior,
             coefficients=self._coefficients,
         )
+        crossed_s = np.array([self._hearings[epc].crossed_at - self._now for epc in weighed]) / 1000
+        moving = 1.0 - judged[:, STATIC]
+        company = np.exp(-0.5 * ((crossed_s[:, None] - crossed_s) / TOGETHER_S) ** 2) @ moving
+        self._company = dict(zip(weighed, (company - moving).tolist(), strict=True))
         for epc, chance in zip(weighed, judged, strict=True):
             self._moved[epc], self._ways[epc] = 1.0 - float(chance[STATIC]), chance
 
@@ -404,11 +413,15 @@ class _Watch:
             return
         best = max(WAYS, key=lambda way: chance[way])
         way: Verdict = CLASSES[best]
-        if not final and (way == "turned" or chance[best] < self._needed(hearing)):
-            return
-        if final and chance[STATIC] >= OPENS_AT:
+        known, company = float(chance[best]), self._company[epc] >= self._company_needed
+        if not final:
+            past = self._now - hearing.crossed_at >= self._gate.answer_ms and hearing.crossed_at >= hearing.first_at
+            needed = self._gate.decided if past and company else self._gate.live
+            if way == "turned" or known < needed:
+                return
+        elif chance[STATIC] >= OPENS_AT or not (company or known >= self._gate.live):
             way = "static"
-        elif final and chance[best] < self._gate.decided:
+        elif known < self._gate.decided:
             way = "undecided"
         self._hearings[epc] = msgspec.structs.replace(hearing, verdict=way, settled_at=self._now)
         if way == "static":
@@ -421,11 +434,6 @@ class _Watch:
             last_verdict_at=self._now,
             last_read_at=max(batch.last_read_at, hearing.at[-1]),
         )
-
-    def _needed(self, hearing: Hearing) -> float:
-        """Return how probable a passage must be now: well after the line there is little more to be expected."""
-        due = self._now - hearing.crossed_at >= self._gate.answer_ms
-        return self._gate.decided if due else self._gate.live
 
     def _open(self, hearing: Hearing) -> OpenBatch:
         return self._batch or OpenBatch(hearing.at[0], self._now, last_read_at=hearing.at[-1])
