@@ -23,7 +23,16 @@ import numpy as np
 from contract.ids import Slug
 from contract.messages import AnyObservation, GateBatch, GatePassage, SetOutput
 from edge.model import InputRead, Read, TagRead
-from edge.sensing.gate_classifier import CLASSES, STATIC, TOGETHER_S, WAYS, Carries, Coefficients, chances, log_evidence
+from edge.sensing.gate_classifier import (
+    CLASSES,
+    STATIC,
+    TOGETHER_S,
+    WAYS,
+    Carries,
+    Coefficients,
+    chances,
+    log_evidence,
+)
 from edge.sensing.gate_features import ASSUMED_RSSI_DBM, Echoes, figures
 
 GAP_MS: Final = 2_000
@@ -91,10 +100,10 @@ class GateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ok_output: Port | None = None
     doubt_output: Port | None = None
     light_ms: Annotated[int, msgspec.Meta(ge=0)] = 5_000
-    moved_prior: Share = 0.5
-    answer_ms: Annotated[int, msgspec.Meta(ge=0, le=5_000)] = 2_000
-    live: Share = 0.97
-    decided: Share = 0.6
+    moved_prior: Share = 0.1
+    answer_ms: Annotated[int, msgspec.Meta(ge=0, le=5_000)] = 1_500
+    live: Share = 0.98
+    decided: Share = 0.5
     hold_ms: Annotated[int, msgspec.Meta(ge=0, le=30_000)] = 300
     wait_ms: Annotated[int, msgspec.Meta(ge=0, le=30_000)] = 2_500
 
@@ -415,7 +424,10 @@ class _Watch:
         way: Verdict = CLASSES[best]
         known, company = float(chance[best]), self._company[epc] >= self._company_needed
         if not final:
-            past = self._now - hearing.crossed_at >= self._gate.answer_ms and hearing.crossed_at >= hearing.first_at
+            past = (
+                self._now - hearing.crossed_at >= self._gate.answer_ms
+                and hearing.crossed_at >= hearing.first_at
+            )
             needed = self._gate.decided if past and company else self._gate.live
             if way == "turned" or known < needed:
                 return

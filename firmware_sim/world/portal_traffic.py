@@ -1,8 +1,8 @@
 """What moves and lies around a gate: one course per tag, as knots of time and place.
 
 Carriers come one after another and pass, or come near and turn back. A stray is covered until it comes up
-(a door opens, somebody steps aside) and is covered again afterwards; meanwhile it lies still, is nudged to
-and fro, or is carried past the gate along the wall.
+(a door opens, somebody steps aside) and is covered again afterwards; meanwhile it lies still, is nudged
+back and forth, or is carried past the gate along the wall.
 """
 
 from typing import Final, Literal, NamedTuple

@@ -42,7 +42,15 @@ LIMITS: Final = {
 SETTINGS: Final = {
     "dock-stray": GateSettings(id="dock", device=DEVICE, outside=(OUTER,), inside=(INNER,)),
     "store-exit": GateSettings(
-        id="exit", device=DEVICE, outside=(OUTER,), inside=(INNER,), carries="items", answer_ms=1_000, hold_ms=0, wait_ms=0
+        id="exit",
+        device=DEVICE,
+        outside=(OUTER,),
+        inside=(INNER,),
+        carries="items",
+        moved_prior=0.01,
+        answer_ms=700,
+        hold_ms=0,
+        wait_ms=0,
     ),
 }
 
