@@ -1,14 +1,15 @@
 """What went through a gate: one observation per batch, with a verdict for each tag that was carried.
 
 Strategy. The reads of a tag without a silence of GAP_MS are a hearing. Several times a second its figures
-(:mod:`.gate_features`) are weighed by a softmax (:mod:`.gate_classifier`); hearings that culminate within
-GROUP_MS of each other vote together. A tag is told to have gone in or out as soon as that is near certain,
-at the latest when its hearing has ended; a turn is told only then, because until then it may still go on.
+(:mod:`.gate_features`) are weighed by a softmax (:mod:`.gate_classifier`), and where goods are carried again
+beside those that crossed at its time. A tag is told to have gone in or out as soon as that is near certain,
+or likely some time after the line, at the latest when its hearing has ended; a turn is told only then,
+because until then it may still go on.
 
 A batch opens with the first tag that is more likely carried than not, or with the photo-eye. It closes when
-nothing of it is open any more, and the photo-eye is free; after ``wait_ms`` from its first passage what is
-open is decided as it stands. Then the stage says so, and wishes the lights that answer at the gate. A batch
-that only strays opened leaves no trace.
+nothing of it is open any more, and the photo-eye is free; ``wait_ms`` after its first passage it waits for
+nobody, and what is decided later is another batch. Then the stage says so, and wishes the lights that answer
+at the gate. A batch that only strays opened leaves no trace.
 
 What always holds: a tag is told once per hearing; a hearing that is part of one batch is part of no other;
 state is bounded by MAX_TAGS hearings of MAX_READS reads.
@@ -191,6 +192,7 @@ class OneGate(msgspec.Struct, frozen=True, array_like=True):
         eye_at: when it last changed.
         last_number: of the last batch's id; the next one is higher.
         lights_off_at: when the lights go out, 0 for not lit by this stage.
+        judged_at: when hearings were last weighed.
     """
 
     hearings: dict[str, Hearing] = {}
@@ -199,6 +201,7 @@ class OneGate(msgspec.Struct, frozen=True, array_like=True):
     eye_at: int = 0
     last_number: int = 0
     lights_off_at: int = 0
+    judged_at: int = 0
 
 
 class GateState(msgspec.Struct, frozen=True):
@@ -282,6 +285,7 @@ class _Watch:
         self._eye_active, self._eye_at = one.eye_active, one.eye_at
         self._last_number = one.last_number
         self._lights_off_at = one.lights_off_at
+        self._judged_at = one.judged_at
         self._moved: dict[str, float] = {}
         self._company: dict[str, float] = {}
         self._company_needed = COMPANY if gate.carries == "goods" else 0.0
@@ -342,12 +346,17 @@ class _Watch:
 
     def judge(self) -> None:
         """Weigh the hearings that are due, let groups vote, settle what is certain."""
-        due = [epc for epc, hearing in self._hearings.items() if self._is_due(hearing)]
-        if due:
-            self._weigh(due)
+        if self._now - self._judged_at >= JUDGE_EVERY_MS:
+            self._judged_at = self._now
+            self._weigh_due()
         self._vote()
         for epc in self._moved:
             self._settle(epc, final=self._hearings[epc].ended)
+
+    def _weigh_due(self) -> None:
+        due = [epc for epc, hearing in self._hearings.items() if self._is_due(hearing)]
+        if due:
+            self._weigh(due)
 
     def _is_due(self, hearing: Hearing) -> bool:
         if len(hearing.at) < 2 or hearing.ended:
@@ -538,4 +547,5 @@ class _Watch:
             self._eye_at,
             self._last_number,
             self._lights_off_at,
+            self._judged_at,
         )

@@ -24,7 +24,7 @@ Carries: TypeAlias = Literal["goods", "items"]
 CLASSES: Final = ("static", "in", "out", "turned")
 STATIC: Final = 0
 WAYS: Final = (1, 2, 3)
-TURN_SHARE: Final = 0.15
+TURN_SHARE: Final = 0.3
 """Of what is carried to a gate, so much turns back."""
 
 TOGETHER_S: Final = 0.7

@@ -452,8 +452,12 @@ def _tracks(looks: _Looks, rows: int) -> _Tracks:
     best = np.maximum(inwards.max(axis=0), outwards.max(axis=0))
     chance = np.exp(inwards - best) + np.exp(outwards - best)
     chance /= chance.sum(axis=0)
+    many = np.log(len(pace))
     return _Tracks(
-        *(np.logaddexp.reduce(one, axis=0) - np.log(len(one)) for one in (inwards, outwards, past, turned)),
+        inwards=np.logaddexp.reduce(inwards, axis=0) - many,
+        outwards=np.logaddexp.reduce(outwards, axis=0) - many,
+        past=np.logaddexp.reduce(past, axis=0) - many - np.log(2.0),
+        turned=np.logaddexp.reduce(turned, axis=0) - many - np.log(2.0),
         over=(chance * (crossed < -0.2)).sum(axis=0),
         crossed_s=(chance * crossed).sum(axis=0),
         pace=(chance * pace).sum(axis=0),
