@@ -31,6 +31,7 @@ LIES, SHADED, HAND, AWAY, PLACED = range(5)
 STATES: Final = 5
 NOWHERE: Final = -1
 FLOOR: Final = 1e-9
+MOST_SILENCE: Final = -float(np.log1p(-t.MOST_READ))
 
 
 class Tags(NamedTuple):
@@ -218,16 +219,16 @@ def _expect(
     level = trust * tags.level_dbm + (1.0 - trust) * (shop.level_dbm[zone] + tags.offset_db[:, None])
     spread = shop.spread_db2 + drawn * (1.0 - trust)
     block = t.BLOCKS_DB[:, None, None]
-    answers = _answers(level, t.SLOPE_DB)
-    reach = np.minimum(_answers(level + block, t.SLOPE_DB - 0.15 * block) / np.maximum(answers, 0.02), 1.0)
+    usual = answers(level, t.SLOPE_DB)
+    reach = np.minimum(answers(level + block, t.SLOPE_DB - 0.15 * block) / np.maximum(usual, 0.02), 1.0)
     left = reach * t.BLOCKS_SHARE[:, None, None]
     fewer = per_cycle * left
     wide = spread + (0.2 * block) ** 2 + np.where(block < 0.0, 1.5, 0.0)
     fits = -0.5 * np.minimum((heard.rssi_dbm - level - block) ** 2 / wide, t.OUTLIER) - 0.5 * np.log(wide)
     word = np.where(
         heard.read,
-        np.log(np.clip(1.0 - np.exp(-fewer), 1e-3, t.MOST_READ)) + fits,
-        np.log(np.clip(np.exp(-fewer), 1.0 - t.MOST_READ, 1.0)),
+        np.log(np.clip(-np.expm1(-fewer), 1e-3, t.MOST_READ)) + fits,
+        -np.minimum(fewer, MOST_SILENCE),
     )
     word = np.clip(word - word[0], -6.0, 6.0) * heard.alive
     present = np.where(here, tags.belief[:, LIES] + tags.belief[:, SHADED], 0.0)
@@ -256,7 +257,7 @@ def _expect(
     )
 
 
-def _answers(level_dbm: Floats, slope_db: Any) -> Floats:
+def answers(level_dbm: Floats, slope_db: Any) -> Floats:
     """Return the probability that a tag at this level is energised."""
     probability: Floats = 1.0 / (1.0 + np.exp(-(level_dbm - t.SENSITIVITY_DBM) / slope_db))
     return probability

@@ -65,7 +65,7 @@ class PresenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arrive_reads: Annotated[int, msgspec.Meta(ge=1)] = 2
     leave_nats: Positive = 2.2
     enter_nats: Positive = 2.0
-    move_nats: Positive = 7.0
+    move_nats: Positive = 4.0
     fingerprint: bool = True
     forget_ms: Annotated[int, msgspec.Meta(ge=0)] = 24 * 3_600_000
 

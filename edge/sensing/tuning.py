@@ -27,6 +27,10 @@ TAG_DB: Final = 2.5
 KNOWN_TAG_DB: Final = 1.5
 """Spread between tags, and what is left of it once a tag has lain somewhere for a while (tuned)."""
 
+WEAK_SHARE: Final = 0.03
+WEAK_DB: Final = 8.0
+"""So many tags are this much weaker than the others: bent, cheap or stuck to metal."""
+
 TEMPLATE_DB: Final = 3.5
 UNKNOWN_DB: Final = 8.0
 """Spread of levels around those of a zone's other tags, and how far off these are before anything was heard."""
@@ -78,7 +82,7 @@ MOST_READ: Final = 0.985
 LEAST_READ: Final = 0.004
 
 SAME_ZONE: Final = 0.75
-PLANNED_ZONE: Final = 0.99
+PLANNED_ZONE: Final = 0.999
 """Prior that a tag lies where it was picked up, and where a planogram or a stock-take put it."""
 
 SURE: Final = 0.95
@@ -86,5 +90,5 @@ PATIENCE: Final = 6
 NEW_PATIENCE: Final = 2
 """A tag is given a zone when it is this sure, or after so many cycles; fewer when nothing is known of it yet."""
 
-RETRO: Final = 4.0
+RETRO: Final = 2.5
 """Evidence that a tag was put down anew although its absence was not noticed (tuned)."""

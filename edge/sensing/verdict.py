@@ -30,7 +30,11 @@ from edge.sensing.belief import (
 from edge.sensing.placement import zone_probability
 
 REVIEW_EVERY: Final = 3
-"""Cycles between two looks at whether settled tags are in the right zone."""
+"""Cycles between two looks at whether tags are in the right zone."""
+
+NEW: Final = 30.0
+TURNS: Final = 4
+"""Tags that have lain longer than so many cycles are looked at in turn, a share of them at a time."""
 
 
 class Thresholds(msgspec.Struct, frozen=True):
@@ -86,7 +90,7 @@ def decide(tags: Tags, shop: Shop, heard: Heard, turn: int, limits: Thresholds) 
     comes &= (tags.reads.sum(axis=1) >= limits.arrive_reads) | (tags.origin != NOWHERE)
     put = _put(tags, shop, np.nonzero(comes)[0])
     returned = [_return(tags, shop, heard, int(row)) for row in np.nonzero(anew)[0]]
-    moved = _review(tags, shop, limits.move_nats) if turn % REVIEW_EVERY == 0 else []
+    moved = _review(tags, shop, turn // REVIEW_EVERY, limits.move_nats) if turn % REVIEW_EVERY == 0 else []
     return tags, Verdicts(picked, put, moved, returned)
 
 
@@ -140,7 +144,7 @@ def _lay(tags: Tags, row: int, zone: int) -> None:
 
 def _return(tags: Tags, shop: Shop, heard: Heard, row: int) -> tuple[int, int, int]:
     left = int(tags.zone[row])
-    tags.origin[row] = left
+    tags.origin[row], tags.planned[row] = left, False
     tags.reads[row], tags.misses[row] = heard.read[row], ~heard.read[row] & heard.alive
     tags.heard[row], tags.level_dbm[row] = heard.read[row], heard.rssi_dbm[row]
     zone = int(zone_probability(tags, shop, np.array([row])).argmax())
@@ -148,9 +152,11 @@ def _return(tags: Tags, shop: Shop, heard: Heard, row: int) -> tuple[int, int, i
     return row, left, zone
 
 
-def _review(tags: Tags, shop: Shop, move_nats: float) -> list[tuple[int, int, int]]:
+def _review(tags: Tags, shop: Shop, turn: int, move_nats: float) -> list[tuple[int, int, int]]:
     """Find tags whose stay another zone explains better."""
-    rows = np.nonzero((tags.zone != NOWHERE) & (tags.heard.sum(axis=1) >= 2.0) & (tags.cycles >= 3.0))[0]
+    due = (tags.cycles < NEW) | (np.arange(len(tags.zone)) % TURNS == turn % TURNS)
+    known = (tags.zone != NOWHERE) & (tags.heard.sum(axis=1) >= 2.0) & (tags.cycles >= 3.0)
+    rows = np.nonzero(due & known)[0]
     if len(rows) == 0:
         return []
     probability = zone_probability(tags, shop, rows)
@@ -161,6 +167,6 @@ def _review(tags: Tags, shop: Shop, move_nats: float) -> list[tuple[int, int, in
     for row, left, zone in zip(
         rows[better].tolist(), now[better].tolist(), best[better].tolist(), strict=True
     ):
-        tags.zone[row] = zone
+        tags.zone[row], tags.planned[row] = zone, False
         moved.append((row, left, zone))
     return moved
