@@ -8,7 +8,7 @@ SEED = 3
 
 
 @pytest.fixture(
-    scope="module", params=[("dock-stray", 6.0), ("store-exit", 12.0)], ids=lambda param: param[0]
+    scope="module", params=[("dock-stray", 4.0), ("store-exit", 12.0)], ids=lambda param: param[0]
 )
 def figures(request):
     name, minutes = request.param
