@@ -134,6 +134,29 @@ class WeightChanged(Observation, frozen=True, kw_only=True, tag="weight_changed"
     moved_from: Slug | None = None
 
 
+class Disagreement(Observation, frozen=True, kw_only=True, tag="disagreement"):
+    """RFID and weight tell different things of one zone; neither is taken back, and no stock follows from it.
+
+    Attributes:
+        device: the plate, or the reader where no plate told anything.
+        why: ``weight_only`` no tag came or left; ``rfid_only`` the weight did not change; ``count_differs``.
+        since: the first of the changes that were compared; ``at`` is the last.
+        rfid_units: by the tags, units that came (+) or left (-).
+        weight_units: by the plates; None when the weight fits no goods.
+        weight_g: that weight then.
+        epcs, skus: what either spoke of, at most sixteen each.
+    """
+
+    zone: Slug
+    why: Literal["weight_only", "rfid_only", "count_differs"]
+    since: Millis
+    rfid_units: int
+    weight_units: int | None = None
+    weight_g: Grams | None = None
+    epcs: Annotated[tuple[EpcHex, ...], msgspec.Meta(max_length=16)] = ()
+    skus: Annotated[tuple[ShortText, ...], msgspec.Meta(max_length=16)] = ()
+
+
 class PeopleCounted(Observation, frozen=True, kw_only=True, tag="people_counted"):
     """People who crossed a counting line since the previous report of that line.
 
@@ -231,6 +254,35 @@ class GateBatch(Observation, frozen=True, kw_only=True, tag="gate_batch"):
     parts: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
+class TryOnStarted(Observation, frozen=True, kw_only=True, tag="try_on_started"):
+    """A tag was carried into a fitting room and stays there; ``at`` is when it came in.
+
+    Attributes:
+        session: tags that came into the room together share it; it names no person.
+        probability: how sure the edge is, 0 to 1.
+    """
+
+    session: Slug
+    room: Slug
+    epc: EpcHex
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+
+
+class TryOnEnded(Observation, frozen=True, kw_only=True, tag="try_on_ended"):
+    """A tag that was tried on has left the fitting room; ``at`` is when the room last heard it.
+
+    Attributes:
+        started_at: ``at`` of its ``try_on_started``.
+        worn: whether its signal moved as that of a worn garment does; None when that was not to be seen.
+    """
+
+    session: Slug
+    room: Slug
+    epc: EpcHex
+    started_at: Millis
+    worn: bool | None = None
+
+
 class DeviceHealth(Observation, frozen=True, kw_only=True, tag="device_health"):
     """A device changed its state, or repeats it once in a while.
 
@@ -283,12 +335,15 @@ AnyObservation: TypeAlias = (
     | TagPickedUp
     | TagPutBack
     | WeightChanged
+    | Disagreement
     | PeopleCounted
     | InputChanged
     | TagPresented
     | BarcodeScanned
     | LabelShown
     | GateBatch
+    | TryOnStarted
+    | TryOnEnded
     | DeviceHealth
     | Blind
     | Rejected

@@ -164,6 +164,10 @@ class HubClient:
         """Return EPCs that are not one tag, by kind."""
         return self.get("/v1/bindings/duplicates", limit=limit)
 
+    def disagreements(self, store: str, *, limit: int) -> Any:
+        """Return where RFID and weight do not agree and nobody has counted since, newest first."""
+        return self.get(f"/v1/stores/{store}/disagreements", limit=limit)
+
     def streams(self, store: str) -> Any:
         """Return the streams of the store's agents."""
         return self.get(f"/v1/stores/{store}/streams")

@@ -5,6 +5,7 @@ Only secrets and addresses come from the environment: SHELFWISE_BROKER_HOST, SHE
 SHELFWISE_BROKER_PASSWORD and SHELFWISE_DEVICE_TOKEN.
 """
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -23,15 +24,18 @@ from edge.driver import DriverSpec, Framing, Transport
 from edge.drivers import driver
 from edge.model import Place, Tray, TrayItem
 from edge.outbox import Bounds
+from edge.sensing.agreement import AgreementSettings
 from edge.sensing.doorway import DoorwaySettings, FootfallSettings
 from edge.sensing.gate import GateSettings
 from edge.sensing.gate_classifier import Coefficients
 from edge.sensing.presence import PresenceSettings
 from edge.sensing.signals import EnrolmentSettings
+from edge.sensing.try_on_state import TryOnSettings
 from edge.sensing.weight import WeightSettings
 from edge.uplink import BrokerSettings
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+Gtin = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,14}$")]
 DEFAULT_PORTS: Final = {"llrp": 5084, "http_client": 80}
 
 
@@ -41,20 +45,29 @@ class TrayItemSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         unit_weight_g: mean weight of a unit.
         units: on the plate when it is set up; left out when nobody counted them.
+        gtin: GTIN that the tags of its units carry.
     """
 
     sku: ShortText
     unit_weight_g: float
     units: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    gtin: Gtin | None = None
 
 
 class TraySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What lies on a scale's plate, and where the plate is: one SKU, or several under ``items``."""
+    """What lies on a scale's plate, and where the plate is: one SKU, or several under ``items``.
+
+    Attributes:
+        tagged: every unit on it carries a tag, so that RFID and weight of the zone are expected to agree.
+        gtin: GTIN that the tags of ``sku`` carry.
+    """
 
     zone: Slug
     sku: ShortText | None = None
     unit_weight_g: float | None = None
     items: Annotated[tuple[TrayItemSettings, ...], msgspec.Meta(max_length=64)] = ()
+    tagged: bool = False
+    gtin: Gtin | None = None
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +88,8 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         antennas: antenna number → zone.
         tray: for a scale.
         line: name of a people counter's line, for example ``door``; else as the counter says.
+        front: zone that people stand in front of when this counter counts them.
+        fronts: number of an input → zone that a person stands in front of while it is high.
         role: ``enrolment`` for a reader on whose antenna tags are bound to products; it senses no zone.
     """
 
@@ -91,6 +106,8 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     antennas: dict[str, Slug] = {}
     tray: TraySettings | None = None
     line: Slug = ""
+    front: Slug = ""
+    fronts: dict[str, Slug] = {}
     role: Literal["sense", "enrolment"] = "sense"
 
 
@@ -132,10 +149,12 @@ class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outbox: Bounds = Bounds()
     presence: PresenceSettings = PresenceSettings()
     weight: WeightSettings = WeightSettings()
+    agreement: AgreementSettings = AgreementSettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
     footfall: FootfallSettings = FootfallSettings()
     doorways: tuple[DoorwaySettings, ...] = ()
     gates: tuple[GateSettings, ...] = ()
+    try_on: TryOnSettings = TryOnSettings()
     epc: EpcFilter = EpcFilter()
 
 
@@ -192,10 +211,12 @@ def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
         raise ConfigError(
             f"{path.name}: [http] host {config.http.host!r} is open to the network; expected environment variable SHELFWISE_DEVICE_TOKEN to be set, or one of {', '.join(LOOPBACK)}"
         )
+    place = _place(devices, path.name)
+    _check_rooms(config.try_on.rooms, place, path.name)
     return Edge(
         config=config,
         devices=devices,
-        place=_place(devices, path.name),
+        place=place,
         outbox_path=path.parent / config.agent.outbox,
         password=environment.get("SHELFWISE_BROKER_PASSWORD", ""),
         device_token=token,
@@ -327,6 +348,25 @@ def _check_gates(gates: tuple[GateSettings, ...], devices: tuple[Device, ...], f
     _no_twice(lights, f"{file}: gate light", "light")
 
 
+def _check_rooms(rooms: tuple[str, ...], place: Place, file: str) -> None:
+    zones = sorted(set(place.zones.values()))
+    for room in rooms:
+        if room not in zones:
+            nearest = difflib.get_close_matches(room, zones, n=1)
+            hint = (
+                f"did you mean {nearest[0]!r}?" if nearest else f"antennas have {', '.join(zones) or 'none'}"
+            )
+            raise ConfigError(
+                f"{file}: [try_on] key 'rooms' names {room!r}; expected zones of readers' antennas, {hint}"
+            )
+        scales = [device for device, tray in place.trays.items() if tray.zone == room]
+        if scales:
+            raise ConfigError(
+                f"{file}: [try_on] key 'rooms' names {room!r}, in which scale {scales[0]!r} has its tray; expected a zone where nothing is for sale"
+            )
+    _no_twice(list(rooms), f"{file}: fitting room", "fitting room")
+
+
 def address_of(settings: DeviceSettings, where: str = "device") -> tuple[str, int]:
     """Return host and port of a device on the network.
 
@@ -366,7 +406,25 @@ def _place(devices: tuple[Device, ...], file: str) -> Place:
         lines={device.settings.id: device.settings.line for device in devices if device.settings.line},
         silent_after_ms={device.settings.id: device.spec.silent_after_ms for device in devices},
         stations=frozenset(device.settings.id for device in devices if device.settings.role == "enrolment"),
+        fronts=_fronts(devices, file),
     )
+
+
+def _fronts(devices: tuple[Device, ...], file: str) -> dict[tuple[str, int], str]:
+    fronts: dict[tuple[str, int], str] = {}
+    for device in devices:
+        where = f"{file}: device {device.settings.id!r}"
+        if device.settings.front:
+            if device.spec.kind != "counter":
+                raise ConfigError(
+                    f"{where}: key 'front' is for people counters; this is a {device.spec.kind}"
+                )
+            fronts[device.settings.id, 0] = device.settings.front
+        for port, zone in device.settings.fronts.items():
+            if not port.isdecimal() or int(port) < 1:
+                raise ConfigError(f"{where}: input {port!r} in 'fronts' is not a number from 1 up")
+            fronts[device.settings.id, int(port)] = zone
+    return fronts
 
 
 def _trays(devices: tuple[Device, ...], file: str) -> dict[str, Tray]:
@@ -382,8 +440,12 @@ def _trays(devices: tuple[Device, ...], file: str) -> dict[str, Tray]:
                 raise ConfigError(
                     f"{file}: device {device.settings.id!r}: unit_weight_g of {item.sku!r} is {item.unit_weight_g} and {known_g} on another plate of zone {tray.zone!r}; expected one weight"
                 )
-        items = tuple(TrayItem(item.sku, item.unit_weight_g, item.units) for item in tray.items)
-        trays[device.settings.id] = Tray(tray.zone, tray.sku, tray.unit_weight_g, items)
+        items = tuple(
+            TrayItem(item.sku, item.unit_weight_g, item.units, item.gtin and item.gtin.zfill(14))
+            for item in tray.items
+        )
+        gtin = tray.gtin and tray.gtin.zfill(14)
+        trays[device.settings.id] = Tray(tray.zone, tray.sku, tray.unit_weight_g, items, tray.tagged, gtin)
     return trays
 
 

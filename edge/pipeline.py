@@ -18,6 +18,7 @@ from edge.diagnosis import LineWatch
 from edge.driver import Driver
 from edge.model import Read, RejectRead, StatusRead, TagRead
 from edge.outbox import TELEMETRY, Outbox
+from edge.sensing.agreement import AgreementState, expect, restart_agreement, sense_agreement
 from edge.sensing.arrays import pack_array, unpack_array
 from edge.sensing.doorway import DoorwayState, restart_doorways, sense_doorways
 from edge.sensing.footfall import FootfallState, sense_footfall
@@ -32,7 +33,9 @@ from edge.sensing.presence_state import (
     stored_presence,
 )
 from edge.sensing.signals import SignalState, sense_signals
-from edge.sensing.weight import WeightState, sense_weight
+from edge.sensing.try_on import sense_try_ons
+from edge.sensing.try_on_state import TryOnState, reads_outside, restart_try_ons
+from edge.sensing.weight import WeightState, sense_weight, unsettled
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +57,8 @@ class SensingState(msgspec.Struct, frozen=True):
     signals: SignalState = SignalState()
     doorways: DoorwayState = DoorwayState()
     gate: GateState = GateState()
+    try_ons: TryOnState = TryOnState()
+    agreement: AgreementState = AgreementState()
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -78,6 +83,7 @@ class Pipeline:
     def __init__(self, edge: Edge, outbox: Outbox) -> None:
         self._edge = edge
         self._outbox = outbox
+        self._shelves = edge.place.without(edge.config.try_on.rooms)
         self._drivers: dict[str, Driver] = {
             device.settings.id: device.spec.build(device.settings.id, device.driver_settings)
             for device in edge.devices
@@ -115,7 +121,11 @@ class Pipeline:
         """The agent starts: the time since the last checkpoint was blind."""
         health, blind = restart_health(self._state.health, now, place=self._edge.place)
         self._state = msgspec.structs.replace(
-            self._state, health=health, presence=restart_presence(self._state.presence)
+            self._state,
+            health=health,
+            presence=restart_presence(self._state.presence),
+            try_ons=restart_try_ons(self._state.try_ons),
+            agreement=restart_agreement(self._state.agreement),
         )
         self._unsaved.extend(blind)
 
@@ -183,7 +193,7 @@ class Pipeline:
                 self._unfulfilled.add((device, action.port))
 
     def _anchor(self, action: AnchorTags) -> None:
-        presence = fit(self._state.presence, self._edge.place)
+        presence = fit(self._state.presence, self._shelves)
         presence = anchor_presence(presence, action.zones, action.taken_at)
         self._state = msgspec.structs.replace(self._state, presence=presence)
         # The command will not come again, so the next pass stores the state whether or not anything happens.
@@ -216,17 +226,50 @@ class Pipeline:
         )
         if config.footfall.staff_epcs:
             reads = [self._without_badge(read) for read in reads]
-        presence, tags = sense_presence(state.presence, reads, now, place=place, settings=config.presence)
+        try_ons, tried = sense_try_ons(state.try_ons, reads, now, place=place, settings=config.try_on)
         weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
         footfall, people = sense_footfall(state.footfall, reads, now, place=place)
+        agreement, hints = expect(
+            state.agreement,
+            reads,
+            steps,
+            people,
+            unsettled(weight),
+            now,
+            place=place,
+            settings=config.agreement,
+        )
+        presence, tags = sense_presence(
+            state.presence,
+            reads_outside(reads, try_ons),
+            now,
+            place=self._shelves,
+            settings=config.presence,
+            hints=hints,
+        )
+        agreement, doubts = sense_agreement(
+            agreement, tags, steps, now, place=place, settings=config.agreement
+        )
         health, news = sense_health(state.health, reads, now, place=place)
         signals, said = sense_signals(state.signals, reads, now, place=place, settings=config.enrolment)
         gate, batches, wishes = sense_gates(
             state.gate, reads, now, gates=config.gates, coefficients=gate_coefficients()
         )
         self._fulfil(wishes, now)
-        self._state = SensingState(presence, weight, footfall, health, signals, doorways, gate)
-        fresh: list[AnyObservation] = [*tags, *steps, *people, *crossed, *batches, *said, *news]
+        self._state = SensingState(
+            presence, weight, footfall, health, signals, doorways, gate, try_ons, agreement
+        )
+        fresh: list[AnyObservation] = [
+            *tags,
+            *tried,
+            *steps,
+            *doubts,
+            *people,
+            *crossed,
+            *batches,
+            *said,
+            *news,
+        ]
         if suspect:
             fresh = [msgspec.structs.replace(observation, suspect=True) for observation in fresh]
         self._unsaved.extend(fresh)
@@ -263,8 +306,15 @@ class Pipeline:
         presence = restart_presence(self._state.presence)
         doorways = restart_doorways(self._state.doorways, now)
         gate = restart_gates(self._state.gate, now)
+        try_ons = restart_try_ons(self._state.try_ons)
         self._state = msgspec.structs.replace(
-            self._state, health=health, presence=presence, doorways=doorways, gate=gate
+            self._state,
+            health=health,
+            presence=presence,
+            doorways=doorways,
+            gate=gate,
+            try_ons=try_ons,
+            agreement=AgreementState(),
         )
         self._saved_at = now
         for driver in self._drivers.values():

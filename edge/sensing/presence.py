@@ -10,19 +10,20 @@ The state is immutable: every call returns a new one, whose arrays nobody writes
 beliefs and drops the cycle that was being gathered.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
 import numpy as np
 
 from contract.messages import AnyObservation, TagArrived, TagMoved, TagPickedUp, TagPutBack
-from edge.model import NOT_SENSING, InputRead, Place, Read, RejectRead, StatusRead, TagRead
+from edge.model import NOT_SENSING, Hints, InputRead, Place, Read, RejectRead, StatusRead, TagRead
+from edge.sensing import claims as cl
 from edge.sensing import tuning
 from edge.sensing.belief import (
     AWAY,
     NOWHERE,
     Flags,
+    Floats,
     Heard,
     Ints,
     Shop,
@@ -30,7 +31,7 @@ from edge.sensing.belief import (
     update,
 )
 from edge.sensing.placement import calibrate
-from edge.sensing.presence_state import Columns, Pending, PresenceState, Times, fit, with_rows
+from edge.sensing.presence_state import Columns, Pending, PresenceState, Times, fit, with_removals, with_rows
 from edge.sensing.verdict import Thresholds, Verdicts, decide
 
 ASSUMED_RSSI_DBM: Final = -60.0
@@ -42,6 +43,8 @@ RECENT_MS: Final = 60_000
 
 CATCH_UP: Final = 5
 """After a pause only so many cycles are looked at; nothing was heard in the others."""
+
+NO_HINTS: Final = Hints()
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -77,7 +80,7 @@ def sense_presence(
     *,
     place: Place,
     settings: PresenceSettings,
-    hints: Mapping[str, int] | None = None,
+    hints: Hints = NO_HINTS,
 ) -> tuple[PresenceState, list[AnyObservation]]:
     """Take reads up to ``now``; return the state with what happened in the cycles that are over.
 
@@ -87,9 +90,10 @@ def sense_presence(
         now: ms; must not go back.
         place: antennas to zones.
         settings: thresholds.
-        hints: zone → until when another sensor makes a pick-up there likely.
+        hints: what other sensors saw; they count for the cycles they concern, however these are cut into calls.
     """
     state = fit(state, place)
+    state = with_removals(state, hints)
     first_open = (now - settings.late_ms) // settings.cycle_ms
     oldest = first_open - CATCH_UP
     opened = state.cycle or min((read.at for read in reads), default=now) // settings.cycle_ms
@@ -112,7 +116,7 @@ def sense_presence(
         alive = {(at, device) for at, device in alive if at > cycle}
         mask = np.array([device in living for device, _ in state.antennas], dtype=bool)
         end = (cycle + 1) * settings.cycle_ms
-        state, told = fold_cycle(state, columns, mask, cycle, end, settings=settings, hints=hints or {})
+        state, told = fold_cycle(state, columns, mask, cycle, end, settings=settings, hints=hints)
         observations += told
     return (
         msgspec.structs.replace(
@@ -134,7 +138,7 @@ def fold_cycle(
     end: int,
     *,
     settings: PresenceSettings,
-    hints: Mapping[str, int],
+    hints: Hints = NO_HINTS,
 ) -> tuple[PresenceState, list[AnyObservation]]:
     """Fold one cycle that is over.
 
@@ -161,14 +165,16 @@ def fold_cycle(
     times = _heard_at(times, at, tags)
     active = np.nonzero((tags.zone != NOWHERE) | read.any(axis=1) | (tags.belief[:, AWAY] < 0.999))[0]
     if len(active):
-        lift = np.array([tuning.LIFT_HINTED if hints.get(zone, 0) >= end else 1.0 for zone in state.zones])
+        lift = _lift(state.zones, hints, end)
         heard = Heard(read[active], (total / np.maximum(reads, 1))[active], alive, lift)
         part = tags.taken(active)
         part, shop = update(part, shop, heard, fingerprint=settings.fingerprint)
         limits = Thresholds(
             settings.leave_nats, settings.enter_nats, settings.move_nats, settings.arrive_reads
         )
-        part, verdicts = decide(part, shop, heard, cycle, limits)
+        claiming = _Claiming(state, part, times, active, lift, end, settings)
+        part, verdicts = decide(claiming.settled, shop, heard, cycle, limits)
+        state = claiming.closed(state, verdicts, part)
         told = _Telling(state, part, shop, times, active, settings)
         observations = told.tell(verdicts, end)
         times = told.times
@@ -179,6 +185,67 @@ def fold_cycle(
         tags, shop = calibrate(tags, shop)
     state = msgspec.structs.replace(state, tags=tags, shop=shop, times=times)
     return (_swept(state, end, settings) if cycle % CALIBRATE_EVERY == 0 else state), observations
+
+
+def _lift(zones: tuple[str, ...], hints: Hints, end: int) -> Floats:
+    """Return how much likelier than usual a pick-up is in each zone in the cycle that ends then."""
+    near = {hint.zone for hint in hints.near if hint.since <= end <= hint.until}
+    vouched = {hint.zone for hint in hints.vouched if hint.since <= end <= hint.until}
+    return np.array(
+        [
+            (tuning.LIFT_HINTED if zone in near else 1.0) * (tuning.LIFT_VOUCHED if zone in vouched else 1.0)
+            for zone in zones
+        ]
+    )
+
+
+class _Claiming:
+    """Weighed removals beside one cycle's beliefs; does nothing where nothing was weighed."""
+
+    def __init__(
+        self,
+        state: PresenceState,
+        tags: Tags,
+        times: Times,
+        active: Ints,
+        lift: Floats,
+        end: int,
+        settings: PresenceSettings,
+    ) -> None:
+        due = [removal for removal in state.removals if removal.at <= end]
+        self._later = tuple(removal for removal in state.removals if removal.at > end)
+        self._claims: list[cl.Claim] = []
+        self._rows: dict[str, int] = {}
+        self.settled = tags
+        self._epcs: list[str] = []
+        if not state.claims and not due:
+            return
+        whole = list(state.rows)
+        self._epcs = [whole[row] for row in active.tolist()]
+        self._rows = {epc: row for row, epc in enumerate(self._epcs)}
+        prior = tuning.LIFT * tuning.LIFT_QUIET * lift
+        self._lift = float(prior.min())
+        self.settled = tags.copied()
+        self._claims = cl.settle_claims(
+            state.claims,
+            due,
+            self.settled,
+            self._rows,
+            times.picked_at[active],
+            dict(zip(state.zones, prior.tolist(), strict=True)),
+            end,
+            settings.cycle_ms,
+        )
+
+    def closed(self, state: PresenceState, verdicts: Verdicts, tags: Tags) -> PresenceState:
+        """Return the state with the claims that are still open."""
+        claims: tuple[cl.Claim, ...] = ()
+        if self._claims:
+            told = [self._epcs[row] for row, _ in verdicts.picked]
+            claims = cl.close_claims(self._claims, told, tags, self._rows, self._lift)
+        if claims or state.claims or self._later != state.removals:
+            return msgspec.structs.replace(state, claims=claims, removals=self._later)
+        return state
 
 
 def _lives(read: Read) -> bool:

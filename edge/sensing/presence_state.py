@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from edge.model import Place
+from edge.model import Hints, Place, Removal
 from edge.sensing.belief import (
     AWAY,
     FLOOR,
@@ -24,6 +24,7 @@ from edge.sensing.belief import (
     new_shop,
     new_tags,
 )
+from edge.sensing.claims import MAX_CLAIMS, Claim
 
 
 class Times(NamedTuple):
@@ -86,6 +87,8 @@ class PresenceState(msgspec.Struct, frozen=True):
         pending: reads of cycles that are not over.
         alive: (cycle, device) of signs of life in them.
         now: time of the last call.
+        removals: weighed in a cycle that is not over.
+        claims: of removals whose tags are not known yet.
     """
 
     rows: dict[str, int] = {}
@@ -98,6 +101,8 @@ class PresenceState(msgspec.Struct, frozen=True):
     pending: tuple[Pending, ...] = ()
     alive: tuple[tuple[int, str], ...] = ()
     now: int = 0
+    removals: tuple[Removal, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
 
 def with_rows(state: PresenceState, epcs: Iterable[str]) -> PresenceState:
@@ -112,6 +117,14 @@ def with_rows(state: PresenceState, epcs: Iterable[str]) -> PresenceState:
     zeros = np.zeros(len(new), dtype=np.int64)
     times = Times(*(np.concatenate([column, zeros]) for column in state.times))
     return msgspec.structs.replace(state, rows=rows, tags=tags, times=times)
+
+
+def with_removals(state: PresenceState, hints: Hints) -> PresenceState:
+    """Return the state with weighed removals noted for the cycles that they fall into."""
+    if not hints.removals:
+        return state
+    removals = (*state.removals, *hints.removals)[-MAX_CLAIMS:]
+    return msgspec.structs.replace(state, removals=removals)
 
 
 def fit(state: PresenceState, place: Place) -> PresenceState:
@@ -156,7 +169,7 @@ def restart_presence(state: PresenceState) -> PresenceState:
     Time the agent was down is no silence of the tags, and half an arrival is none.
     """
     if state.tags is None or state.times is None:
-        return msgspec.structs.replace(state, cycle=0, pending=(), alive=())
+        return msgspec.structs.replace(state, cycle=0, pending=(), alive=(), removals=(), claims=())
     known = state.times.told_at > 0
     epcs = [epc for epc, row in state.rows.items() if known[row]]
     tags = state.tags.taken(known)
@@ -170,6 +183,8 @@ def restart_presence(state: PresenceState) -> PresenceState:
         cycle=0,
         pending=(),
         alive=(),
+        removals=(),
+        claims=(),
     )
 
 

@@ -59,6 +59,14 @@ LIFT_HINTED: Final = 20.0
 """A tag is lifted this often; less while nobody comes near, far more when somebody just did or when another
 sensor saw a hand (tuned)."""
 ARRIVAL_FADES: Final = 0.6
+LIFT_VOUCHED: Final = 0.1
+"""… less where plates weigh the zone and none has become lighter (tuned)."""
+
+NAMELESS: Final = 0.1
+"""A tag that carries no GTIN is as likely of a weighed SKU as this part of one that carries its GTIN."""
+
+UNTAGGED: Final = 0.03
+"""A weighed removal was by an item whose tag cannot be heard, or of another SKU."""
 
 HAND_LEAVES: Final = 0.3
 HAND_BACK: Final = 0.05
@@ -86,8 +94,9 @@ PLANNED_ZONE: Final = 0.999
 """Prior that a tag lies where it was picked up, and where a planogram or a stock-take put it."""
 
 SURE: Final = 0.95
+LIKELY: Final = 0.7
 PATIENCE: Final = 6
-NEW_PATIENCE: Final = 2
+NEW_PATIENCE: Final = 4
 """A tag is given a zone when it is this sure, or after so many cycles; fewer when nothing is known of it yet."""
 
 RETRO: Final = 2.5

@@ -147,7 +147,8 @@ def _return(tags: Tags, shop: Shop, heard: Heard, row: int) -> tuple[int, int, i
     tags.origin[row], tags.planned[row] = left, False
     tags.reads[row], tags.misses[row] = heard.read[row], ~heard.read[row] & heard.alive
     tags.heard[row], tags.level_dbm[row] = heard.read[row], heard.rssi_dbm[row]
-    zone = int(zone_probability(tags, shop, np.array([row])).argmax())
+    probability = zone_probability(tags, shop, np.array([row]))[0]
+    zone = int(probability.argmax()) if probability.max() >= t.LIKELY else left
     _lay(tags, row, zone)
     return row, left, zone
 

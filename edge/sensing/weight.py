@@ -113,6 +113,15 @@ def _sense_plates(
     return plates, away, observations
 
 
+def unsettled(state: WeightState) -> list[str]:
+    """Return the scales whose plate is known and not quiet now."""
+    trays = [
+        name for name, tray in state.trays.items() if tray.reference_g is not None and not tray.quiet_since
+    ]
+    plates = [name for name, plate in state.plates.items() if not plate.settling.quiet_since]
+    return sorted(trays + [name for name in plates if state.plates[name].settling.reference_g is not None])
+
+
 def shelf_of(place: Place, zone: str) -> Shelf:
     """Return the plates with several SKUs that stand in a zone."""
     trays = {device: tray for device, tray in place.trays.items() if tray.items and tray.zone == zone}

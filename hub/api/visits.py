@@ -1,4 +1,4 @@
-"""People and hands: footfall, try-ons, heat, and single items."""
+"""People and items: footfall, heat, and single items."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -70,30 +70,6 @@ class FootfallOut(BaseModel):
     lines: list[FootfallLineOut]
 
 
-class TryOnsOut(BaseModel):
-    """Try-ons of one SKU; ``conversion`` is sold per try-on."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "sku": "ocean-heart",
-                "try_ons": 14,
-                "returned": 11,
-                "sold": 3,
-                "touches": 5,
-                "conversion": 0.214,
-            }
-        }
-    )
-
-    sku: str | None
-    try_ons: int
-    returned: int
-    sold: int
-    touches: int
-    conversion: float | None
-
-
 class HeatOut(BaseModel):
     """How lively one zone was."""
 
@@ -149,14 +125,6 @@ async def get_footfall(store: str, hub: Hub, day: Day = None) -> FootfallOut:
     figures = msgspec.to_builtins(found)
     span = figures.pop("span")
     return FootfallOut(from_ms=span[0], until_ms=span[1], **figures)
-
-
-@router.get("/try-ons", summary="Try-ons per SKU", responses=responses(404, 422, 503))
-async def get_try_ons(store: str, hub: Hub, day: Day = None) -> list[TryOnsOut]:
-    """Return try-ons of a business day per SKU: put back after 8 to 300 s, or picked up and sold."""
-    now = hub.clock()
-    found = await hub.compute(lambda connection: service.try_ons(connection, store, day, now))
-    return [TryOnsOut(**msgspec.to_builtins(line)) for line in found]
 
 
 @router.get("/heat", summary="Activity per zone", responses=responses(404, 422, 503))

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from hub.ledger import side_tables as side
 from hub.ledger import tables as t
-from hub.projections import footfall
+from hub.projections import footfall, try_on
 
 ROWS_AT_ONCE: Final = 250
 """Rows of a statement named ``…_rows``."""
@@ -30,12 +30,16 @@ class Statements(NamedTuple):
     alert: str
     items: str
     trays: str
+    plate_units: str
     heat: str
     footfall: str
     device_states: str
     device_rejects: str
     try_ons: str
     try_on_rows: str
+    placements: str
+    placement_rows: str
+    fitting_trials: str
     blind_spans: str
     movements: str
     stock_takes: str
@@ -43,6 +47,7 @@ class Statements(NamedTuple):
     stock_batches: str
     zone_anchors: str
     counts: str
+    disagreements: str
     decisions: str
     orders: str
     order_change: str
@@ -80,13 +85,17 @@ def compile_statements(backend: str) -> Statements:
         items=write.register(
             t.items, ("zone", "status", "picked_ms"), least=("first_seen_ms",), greatest=("received_ms",)
         ),
-        trays=write.trays(),
+        trays=write.trays(t.trays, ("zone", "sku", "units", "weight_g")),
+        plate_units=write.trays(t.plate_units, ("zone", "units", "weight_g")),
         heat=write.upsert(t.heat, add=("picked_up", "put_back", "arrived")),
         footfall=write.upsert(t.footfall, add=footfall.Sums._fields),
         device_states=write.register(t.device_states, ("zones", "reads", "rejects", "detail")),
         device_rejects=write.upsert(t.device_rejects, add=("count",), greatest=("last_ms",)),
         try_ons=write.insert(t.try_ons),
         try_on_rows=write.insert_rows(t.try_ons),
+        placements=write.insert(t.placements),
+        placement_rows=write.insert_rows(t.placements),
+        fitting_trials=write.upsert(t.fitting_trials, greatest=try_on.TrialState._fields),
         blind_spans=write.insert(t.blind_spans),
         movements=write.insert(t.movements),
         stock_takes=write.insert(t.stock_takes),
@@ -94,6 +103,7 @@ def compile_statements(backend: str) -> Statements:
         stock_batches=write.insert(t.stock_batches),
         zone_anchors=write.register(t.zone_anchors, ("stock_take_id",)),
         counts=write.insert(t.counts),
+        disagreements=write.insert(t.disagreements),
         decisions=write.insert(t.decisions),
         orders=write.insert(t.orders),
         order_change=write.order_change(),
@@ -217,14 +227,14 @@ class _Compiler:
             ),
         )
 
-    def trays(self) -> str:
-        table = t.trays
+    def trays(self, table: Table, figures: tuple[str, ...]) -> str:
+        """The figures of the last key stand, and the units of the first as anchor."""
         statement = self._values(table)
         new = statement.excluded
         newer = _newer(new, table)
         anchor = ("anchor_ms", "anchor_stream", "anchor_seq")
         earlier = tuple_(*(new[name] for name in anchor)) < tuple_(*(table.c[name] for name in anchor))
-        last = ("zone", "sku", "units", "weight_g", *_KEY)
+        last = (*figures, *_KEY)
         changes = {name: case((newer, new[name]), else_=table.c[name]) for name in last}
         changes |= {
             name: case((earlier, new[name]), else_=table.c[name]) for name in ("anchor_units", *anchor)

@@ -14,7 +14,6 @@ from hub.ledger.catalogue import Naming
 from hub.model import StockCounted, StockTakeClosed, decode_hub_event
 from hub.projections.anchors import NOTHING_COUNTED, Anchors, Count
 from hub.projections.items import IN_HAND_MS, TagEvent
-from hub.projections.trays import TrayState
 
 _TAG_KINDS: Final = ("tag_arrived", "tag_moved", "tag_picked_up", "tag_put_back")
 _TAG_EVENT: Final = msgspec.json.Decoder(TagArrived | TagMoved | TagPickedUp | TagPutBack)
@@ -100,21 +99,20 @@ def tag_events_since(connection: Connection, store: str, since_ms: int) -> list[
     return [_TAG_EVENT.decode(row.body) for row in rows]
 
 
-def tray_states(connection: Connection, store: str) -> list[tuple[str, TrayState]]:
-    """Return (device, state) of every tray of a store."""
-    rows = connection.execute(select(t.trays).where(t.trays.c.store == store).order_by(t.trays.c.device))
-    return [(row.device, TrayState(*row[2:])) for row in rows]
-
-
-def tray_units_at(connection: Connection, store: str, device: str, at_ms: int) -> int:
-    """Return the units a tray said last before a moment, 0 before its first weight."""
+def tray_units_at(connection: Connection, store: str, device: str, sku: str | None, at_ms: int) -> int:
+    """Return the units of a SKU that a tray or plate said last before a moment, 0 before its first weight."""
     e, s = t.events.c, t.streams.c
     query = select(e.body).join(t.streams, s.id == e.stream_id)
     query = query.where(s.store == store, e.kind == "weight_changed", e.event_ms < at_ms)
     for row in connection.execute(query.order_by(e.event_ms.desc(), s.stream.desc(), e.seq.desc())):
         event = _WEIGHT.decode(row.body)
-        if event.device == device and event.units is not None:
-            return event.units
+        if event.device != device:
+            continue
+        if event.units is not None:
+            return event.units if event.sku == sku else 0
+        for item in event.items:
+            if item.sku == sku and item.on_plate is not None:
+                return item.on_plate
     return 0
 
 

@@ -301,6 +301,26 @@ trays: Final = Table(
     int_column("anchor_seq"),
 )
 
+plate_units: Final = Table(
+    "plate_units",
+    metadata,
+    text_column("store", key=True),
+    text_column("device", key=True),
+    text_column("sku", key=True),
+    text_column("zone"),
+    int_column("units"),
+    real_column("weight_g"),
+    int_column("key_ms"),
+    order_column("key_stream"),
+    int_column("key_seq"),
+    int_column("anchor_units"),
+    int_column("anchor_ms"),
+    order_column("anchor_stream"),
+    int_column("anchor_seq"),
+    sqlite_with_rowid=False,
+)
+"""As ``trays``, for plates with several SKUs."""
+
 movements: Final = Table(
     "movements",
     metadata,
@@ -365,6 +385,36 @@ try_ons: Final = Table(
     sqlite_with_rowid=False,
 )
 
+placements: Final = Table(
+    "placements",
+    metadata,
+    text_column("store", key=True),
+    text_column("stream", key=True),
+    int_column("seq", key=True),
+    text_column("epc"),
+    text_column("zone"),
+    int_column("at_ms"),
+    Index("ix_placements_at", "store", "at_ms"),
+    sqlite_with_rowid=False,
+)
+"""Where items arrived or moved to; with the put-backs in ``try_ons``, all that was ever put down."""
+
+fitting_trials: Final = Table(
+    "fitting_trials",
+    metadata,
+    text_column("store", key=True),
+    text_column("epc", key=True),
+    int_column("started_ms", key=True),
+    text_column("session", key=True),
+    text_column("room", key=True),
+    int_column("ended_ms"),
+    int_column("worn"),
+    real_column("probability"),
+    Index("ix_fitting_trials_started", "store", "started_ms"),
+    sqlite_with_rowid=False,
+)
+"""Try-ons in fitting rooms; columns that are no key only grow."""
+
 device_states: Final = Table(
     "device_states",
     metadata,
@@ -405,6 +455,27 @@ blind_spans: Final = Table(
     text_column("reason"),
     sqlite_with_rowid=False,
 )
+
+disagreements: Final = Table(
+    "disagreements",
+    metadata,
+    text_column("store", key=True),
+    text_column("stream", key=True),
+    int_column("seq", key=True),
+    text_column("zone"),
+    text_column("device"),
+    text_column("why"),
+    int_column("since_ms"),
+    int_column("at_ms"),
+    int_column("rfid_units"),
+    int_column("weight_units", null=True),
+    real_column("weight_g", null=True),
+    text_column("epcs"),
+    text_column("skus"),
+    Index("ix_disagreements_at", "store", "at_ms"),
+    sqlite_with_rowid=False,
+)
+"""``epcs`` parted by blanks; ``skus`` a JSON list, as a SKU may hold blanks."""
 
 stock_takes: Final = Table(
     "stock_takes",
@@ -507,8 +578,10 @@ orders: Final = Table(
 
 
 READ_TABLES: Final = (
-    items, trays, movements, footfall, heat, try_ons, device_states, device_rejects, blind_spans, decisions, orders,
+    items, trays, plate_units, movements, footfall, heat, try_ons, placements, fitting_trials, device_states, device_rejects, blind_spans,
+    decisions, orders,
     binding_log, scans, presented, labels_shown, stock_takes, stock_batches, zone_anchors, counts,
+    disagreements,
 )  # fmt: skip
 
 LOGGED: Final = (bindings, tid_bindings)

@@ -8,11 +8,14 @@ the same laws (a register by key, a sum, a set), therefore the cut into batches 
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, TypeAlias
 
+import msgspec
+
 from contract.messages import (
     Alert,
     BarcodeScanned,
     Blind,
     DeviceHealth,
+    Disagreement,
     InputChanged,
     LabelShown,
     PeopleCounted,
@@ -22,6 +25,8 @@ from contract.messages import (
     TagPickedUp,
     TagPresented,
     TagPutBack,
+    TryOnEnded,
+    TryOnStarted,
     WeightChanged,
 )
 from hub.model import (
@@ -60,11 +65,14 @@ class Batch:
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], items.ItemState] = {}
         self.trays: dict[tuple[str, str], trays.TrayState] = {}
+        self.plates: dict[tuple[str, str, str], trays.TrayState] = {}
         self.heat: dict[tuple[str, str, int], list[int]] = {}
         self.footfall: dict[tuple[str, str, int], footfall.Sums] = {}
         self.device_states: dict[tuple[str, str, str], Row] = {}
         self.device_rejects: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.try_ons: list[Row] = []
+        self.fitting_trials: dict[tuple[str, try_on.TrialKey], try_on.TrialState] = {}
+        self.placements: list[Row] = []
         self.blind_spans: list[Row] = []
         self.alerts: list[Row] = []
         self.movements: list[Row] = []
@@ -79,6 +87,7 @@ class Batch:
         self.stock_batches: list[Row] = []
         self.zone_anchors: dict[tuple[str, str], Row] = {}
         self.counts: list[Row] = []
+        self.disagreements: list[Row] = []
         self.decisions: list[Row] = []
         self.orders: list[Row] = []
         self.order_changes: list[Row] = []
@@ -96,6 +105,10 @@ class Batch:
             sums = self.heat[place] = [0, 0, 0]
         sums[heat.COLUMN[type(event)]] += 1
 
+    def _placed(self, store: str, stream: str, seq: int, position: int, event: TagArrived | TagMoved) -> None:
+        self._tag(store, stream, seq, position, event)
+        self.placements.append((store, stream, seq, event.epc, event.zone, event.at))
+
     def _put_back(self, store: str, stream: str, seq: int, position: int, event: TagPutBack) -> None:
         self._tag(store, stream, seq, position, event)
         outcome = try_on.outcome_of(event.picked_at, event.at)
@@ -103,11 +116,25 @@ class Batch:
             (store, stream, seq, event.epc, event.from_zone, event.zone, event.picked_at, event.at, outcome)
         )
 
+    def _trial(
+        self, store: str, _stream: str, _seq: int, _position: int, event: TryOnStarted | TryOnEnded
+    ) -> None:
+        key = (store, try_on.key_of(event))
+        self.fitting_trials[key] = try_on.merge(self.fitting_trials.get(key), try_on.state_of(event))
+
     def _weight(self, store: str, stream: str, seq: int, _position: int, event: WeightChanged) -> None:
         state = trays.from_weight(event, stream, seq)
         if state is not None:
             key = (store, event.device)
             self.trays[key] = trays.merge(self.trays.get(key), state)
+        for sku, on_plate in trays.from_plate(event, stream, seq).items():
+            place = (store, event.device, sku)
+            self.plates[place] = trays.merge(self.plates.get(place), on_plate)
+
+    def _disagreement(self, store: str, stream: str, seq: int, _position: int, event: Disagreement) -> None:
+        figures = (event.rfid_units, event.weight_units, event.weight_g, " ".join(event.epcs))
+        where = (store, stream, seq, event.zone, event.device, event.why, event.since, event.at)
+        self.disagreements.append((*where, *figures, msgspec.json.encode(event.skus).decode()))
 
     def _people(self, store: str, _stream: str, _seq: int, _position: int, event: PeopleCounted) -> None:
         key = (store, event.line, footfall.bucket_of(event.at))
@@ -248,13 +275,16 @@ class Batch:
         self.order_changes.append((event.state, event.at, event.by, event.order_id))
 
     _HANDLERS: ClassVar[dict[type, Handler]] = {
-        TagArrived: _tag,
-        TagMoved: _tag,
+        TagArrived: _placed,
+        TagMoved: _placed,
         TagPickedUp: _tag,
         TagPutBack: _put_back,
         WeightChanged: _weight,
+        Disagreement: _disagreement,
         PeopleCounted: _people,
         InputChanged: _no_fold,
+        TryOnStarted: _trial,
+        TryOnEnded: _trial,
         TagPresented: _presented,
         BarcodeScanned: _scanned,
         LabelShown: _label,

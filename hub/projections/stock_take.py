@@ -79,7 +79,7 @@ class Ledger:
         items: all items of the store.
         events: what happened to tags since the earliest moment that will be asked for, by time.
         trays: device → tray as it is now.
-        tray_units: (device, moment) → its units then.
+        tray_units: (device, SKU, moment) → its units then.
         movements: sales and the like.
         anchors: what earlier stock-takes anchor.
     """
@@ -89,7 +89,7 @@ class Ledger:
         items: Sequence[KnownItem],
         events: Iterable[TagEvent],
         trays: Sequence[Tray],
-        tray_units: Mapping[tuple[str, int], int],
+        tray_units: Mapping[tuple[str, str | None, int], int],
         movements: Sequence[Movement],
         anchors: Anchors,
     ) -> None:
@@ -142,7 +142,7 @@ class Ledger:
     def tray_total(self, sku: str, zone: str, moment: int) -> int | None:
         """Return the units that the trays of a zone said just before a moment; None where it has none."""
         own = [tray for tray in self.trays if tray.sku == sku and tray.zone == zone]
-        return sum(self._tray_units[tray.device, moment] for tray in own) if own else None
+        return sum(self._tray_units[tray.device, tray.sku, moment] for tray in own) if own else None
 
     def lines(self, moment: int) -> dict[str | None, StockLine]:
         """Return SKU → on-hand just before a moment."""
@@ -164,7 +164,7 @@ class Ledger:
             self.picks(moment),
         )
         trays = [
-            tray._replace(units=self._tray_units[tray.device, moment])
+            tray._replace(units=self._tray_units[tray.device, tray.sku, moment])
             for tray in self.trays
             if tray.anchor_ms < moment
         ]

@@ -216,15 +216,14 @@ def _ledger(connection: Connection, store: str, names: catalogue.Naming, found: 
     ]
     moments = {*found.zones.values(), *(at for _units, at in found.units.values())}
     trays: list[Tray] = []
-    tray_units: dict[tuple[str, int], int] = {}
-    for tray, (device, state) in zip(
-        reads.tray_list(connection, store, names), takes.tray_states(connection, store), strict=True
-    ):
+    tray_units: dict[tuple[str, str | None, int], int] = {}
+    for device, state in reads.tray_states(connection, store):
+        tray = reads.tray_of(device, state, names)
         trays.append(tray)
         for moment in moments:
             late = state.key_ms >= moment
-            tray_units[device, moment] = (
-                takes.tray_units_at(connection, store, device, moment) if late else state.units
+            tray_units[device, tray.sku, moment] = (
+                takes.tray_units_at(connection, store, device, state.sku, moment) if late else state.units
             )
     return Ledger(
         items,

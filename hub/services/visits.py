@@ -1,18 +1,18 @@
-"""Answers about people and hands: footfall, try-ons, heat, items and which sale took them."""
+"""Answers about people and items: footfall, heat, items and which sale took them."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from hub.ledger import catalogue, reads
 from hub.ledger.reads import Connection
 from hub.projections import footfall as fold
-from hub.projections.business_day import Span, business_date, business_day, closing_ms, local_hour
+from hub.projections.business_day import Span, closing_ms, local_hour
 from hub.projections.items import MISSING, NEVER_SEEN_MS, PICKED
-from hub.projections.labels import PickedItem, SaleUnits, SoldUnit, label_sold, still_sold
+from hub.services.days import day_of
+from hub.services.sold_items import SoldLabel, sold_items
 
 SOLD: Final = "sold"
 """Status of a picked item that a sale most likely took; a label, not a state of the register."""
@@ -74,17 +74,6 @@ class Footfall(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[FootfallLine]
 
 
-class TryOns(msgspec.Struct, frozen=True, kw_only=True):
-    """Try-ons of one SKU on one business day; ``conversion`` is sold per try-on."""
-
-    sku: str | None
-    try_ons: int
-    returned: int
-    sold: int
-    touches: int
-    conversion: float | None
-
-
 class HeatCell(msgspec.Struct, frozen=True, kw_only=True):
     """How lively one zone was on one business day."""
 
@@ -111,13 +100,6 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     first_seen_ms: int | None
     changed_ms: int | None
     sale_id: str | None
-
-
-def day_of(connection: Connection, store: str, day: date | None, now: int) -> tuple[Any, date, Span]:
-    """Return the store, the business date asked for (today's without one) and its span."""
-    found = catalogue.store(connection, store)
-    chosen = day or business_date(found, now)
-    return found, chosen, business_day(found, chosen)
 
 
 def footfall(connection: Connection, store: str, day: date | None, now: int) -> Footfall:
@@ -180,76 +162,6 @@ def footfall(connection: Connection, store: str, day: date | None, now: int) -> 
 
 def _residual(sums: fold.Sums, *, closed: bool) -> int | None:
     return sums.entered - sums.left_ if closed else None
-
-
-class SoldLabel(NamedTuple):
-    """The sale that most likely took a picked item, and the item's SKU."""
-
-    unit: SoldUnit
-    sku: str | None
-
-
-def sold_labels(connection: Connection, store: str, names: catalogue.Naming) -> dict[str, SoldLabel]:
-    """Return EPC → the sale that most likely took the picked item."""
-    picked: dict[str | None, list[PickedItem]] = {}
-    sku_of: dict[str, str | None] = {}
-    for row in reads.item_rows(connection, store, status=PICKED):
-        sku = names.sku_of_item(row.bound, row.kind)
-        sku_of[row.epc] = sku
-        picked.setdefault(sku, []).append(PickedItem(row.picked_ms or 0, row.epc, row.zone or ""))
-    sold, returned = (_by_sku(connection, store, names, kind) for kind in ("sold", "returned"))
-    labels: dict[str, SoldUnit] = {}
-    for sku, sales in sold.items():
-        own = picked.get(sku, [])
-        if returned.get(sku):
-            sales = still_sold(sales, returned[sku])
-        units = (
-            SoldUnit(sale.at_ms, sale.ref, sale.line, unit, sale.epc)
-            for sale in sales
-            for unit in range(min(sale.units, len(own)))
-        )
-        labels |= label_sold(units, own)
-    return {epc: SoldLabel(unit, sku_of[epc]) for epc, unit in labels.items()}
-
-
-def _by_sku(
-    connection: Connection, store: str, names: catalogue.Naming, kind: str
-) -> dict[str, list[SaleUnits]]:
-    lines: dict[str, list[SaleUnits]] = {}
-    for row in reads.movement_rows(connection, store, kind):
-        units = SaleUnits(row.at_ms, row.ref, row.line, row.quantity, row.epc, row.of_sale)
-        lines.setdefault(names.sku_of_code(row.code), []).append(units)
-    return lines
-
-
-def try_ons(connection: Connection, store: str, day: date | None, now: int) -> list[TryOns]:
-    """Return try-ons per SKU of a business day, most tried first. Raises NotFoundError."""
-    _found, _chosen, span = day_of(connection, store, day, now)
-    names = catalogue.naming(connection)
-    returned: Counter[str | None] = Counter()
-    touches: Counter[str | None] = Counter()
-    for row in reads.try_on_rows(connection, store, *span):
-        sku = names.sku_of_item(row.bound, row.kind)
-        returned[sku] += row.outcome == "returned"
-        touches[sku] += row.outcome == "touch"
-    sold: Counter[str | None] = Counter()
-    for label in sold_labels(connection, store, names).values():
-        if span.start_ms <= label.unit.sold_ms < span.end_ms:
-            sold[label.sku] += 1
-    lines = []
-    for sku in {*returned, *touches, *sold}:
-        count = returned[sku] + sold[sku]
-        lines.append(
-            TryOns(
-                sku=sku,
-                try_ons=count,
-                returned=returned[sku],
-                sold=sold[sku],
-                touches=touches[sku],
-                conversion=sold[sku] / count if count else None,
-            )
-        )
-    return sorted(lines, key=lambda line: (-line.try_ons, line.sku or ""))
 
 
 def heat(connection: Connection, store: str, day: date | None, now: int) -> list[HeatCell]:
@@ -320,7 +232,7 @@ def find_items(
     """
     catalogue.store(connection, store)
     names = catalogue.naming(connection)
-    labels = sold_labels(connection, store, names)
+    labels = sold_items(connection, store, names).labels
     status = {SOLD: PICKED, MISSING: None}.get(wanted.status or "", wanted.status)
     judged_here = wanted.names or wanted.status == MISSING or status == PICKED
     rows = reads.item_rows(

@@ -235,6 +235,7 @@ class FakeHub:
         self.duplicates = copy.deepcopy(EVERY_DUPLICATE)
         self.labels = []
         self.stock_takes = []
+        self.disagreements = []
         self.streams = [{"agent": "pi-1", "stream": "s1"}]
         self.missing = ()
         self.orders = [order("popup-1-9", "ocean-heart", 12)]
@@ -323,6 +324,8 @@ class FakeHub:
         if path == "/v1/bindings/duplicates":
             return 200, copy.deepcopy(self.duplicates)
         name = path.removeprefix("/v1/stores/popup-1/")
+        if name == "disagreements":
+            return 200, self.disagreements
         if name == "stock-takes":
             hidden = ("batches", "lines")
             return 200, [

@@ -5,8 +5,10 @@ import pytest
 
 from contract.messages import (
     AnchorTags,
+    AnyObservation,
     Blind,
     DeviceHealth,
+    Disagreement,
     GateBatch,
     PeopleCounted,
     Rejected,
@@ -14,6 +16,9 @@ from contract.messages import (
     SetRegion,
     TagArrived,
     TagPickedUp,
+    TagPutBack,
+    TryOnEnded,
+    TryOnStarted,
     WeightChanged,
     decode_observation,
 )
@@ -74,8 +79,10 @@ inner = 2
 
 
 class Shop:
+    config = CONFIG
+
     def __init__(self, folder, more=""):
-        (folder / "edge.toml").write_text(CONFIG + more, encoding="utf-8")
+        (folder / "edge.toml").write_text(self.config + more, encoding="utf-8")
         self.folder, self.now = folder, START
         self.start()
 
@@ -288,6 +295,126 @@ def test_a_crossing_waits_over_a_restart_for_the_staff_tag_that_marks_it(tmp_pat
     shop.run(5)
     [told] = shop.of(PeopleCounted)
     assert (told.line, told.at, told.entered, told.staff) == ("beams", START + 500, 1, 1)
+    shop.outbox.close()
+
+
+DRESS = "E28011606000020400000001"
+FITTING = '[try_on]\nrooms = ["cabin"]\n'
+
+
+class FittingShop(Shop):
+    """Reader r700 hears a rail at port 2 and a cabin at port 3."""
+
+    config = CONFIG.replace('{ 2 = "shelf-b" }', '{ 2 = "shelf-b", 3 = "cabin" }')
+
+    def wear(self, seconds, heard, *, restart_every=0):
+        """Let the dress be heard: port → cdBm."""
+        for second in range(seconds):
+            if restart_every and second % restart_every == restart_every - 1:
+                self.outbox.close()
+                self.start()
+            for _ in range(4):
+                self.now += 250
+                for port, level in heard.items():
+                    read = R700.replace(b'"antennaPort":2', f'"antennaPort":{port}'.encode())
+                    self.pipeline.receive("r700", read.replace(b"-5000", str(level).encode()), self.now)
+                self.pipeline.receive("r700", R700.replace(b"0001", b"0002"), self.now)
+                self.pipeline.tick(self.now)
+        return self
+
+    def told(self, *kinds):
+        return [o for o in self.of(kinds) if getattr(o, "epc", "") == DRESS]
+
+
+ON_RAIL, IN_CABIN = {2: -5000, 3: -7000}, {2: -6400, 3: -5100}
+
+
+@pytest.mark.parametrize("restart_every", [0, 25])
+def test_a_try_on_is_told_once_and_its_tag_is_on_no_shelf_meanwhile(tmp_path, restart_every):
+    shop = FittingShop(tmp_path, FITTING)
+    shop.wear(90, ON_RAIL).wear(120, IN_CABIN, restart_every=restart_every)
+    shop.wear(60, ON_RAIL, restart_every=restart_every)
+    started, ended = shop.told(TryOnStarted, TryOnEnded)
+    assert (started.room, started.device, ended.session) == ("cabin", "r700", started.session)
+    assert ended.started_at == started.at
+    assert [(type(o), o.zone) for o in shop.told(TagArrived, TagPickedUp, TagPutBack)] == [
+        (TagArrived, "shelf-b"),
+        (TagPickedUp, "shelf-b"),
+        (TagPutBack, "shelf-b"),
+    ]
+    shop.outbox.close()
+
+
+def test_a_crash_in_the_middle_of_a_try_on_neither_ends_nor_repeats_it(tmp_path):
+    shop = FittingShop(tmp_path, FITTING)
+    shop.wear(90, ON_RAIL).wear(60, IN_CABIN)
+    shop.crash_and_start(after_s=600)
+    shop.wear(60, IN_CABIN)
+    assert len(shop.told(TryOnStarted, TryOnEnded)) == 1
+    shop.wear(60, ON_RAIL)
+    assert [type(o) for o in shop.told(TryOnStarted, TryOnEnded)] == [TryOnStarted, TryOnEnded]
+    shop.outbox.close()
+
+
+def test_a_fitting_room_is_no_shelf(tmp_path):
+    """Without the section the same reads are a tag that moved to a zone named cabin."""
+    for more, zones in ((FITTING, {"shelf-b"}), ("", {"shelf-b", "cabin"})):
+        folder = tmp_path / str(len(more))
+        folder.mkdir()
+        shop = FittingShop(folder, more).wear(70, ON_RAIL).wear(60, {3: -5100})
+        seen = {o.zone for o in shop.told(*AnyObservation.__args__) if hasattr(o, "zone")}
+        assert seen == zones
+        shop.outbox.close()
+
+
+FUSED = """
+[[devices]]
+id = "plate"
+driver = "mt_sics"
+transport = "serial"
+port = "/dev/null"
+tray = { zone = "window", sku = "ring", unit_weight_g = 20.0, tagged = true, gtin = "7312345678903" }
+"""
+
+
+class WeighedShop(Shop):
+    """The plate lies under the zone of reader-1 and loses a unit after 90 s; its tag stays where it was."""
+
+    def __init__(self, folder):
+        super().__init__(folder, FUSED)
+        self.pipeline.line_opened("plate", self.now)
+
+    def weigh(self, seconds, units):
+        for _ in range(seconds * 4):
+            self.pipeline.receive("plate", f"S S {units * 20.0:10.2f} g\r\n".encode(), self.now + 250)
+            self.run_quarter()
+        return self
+
+    def run_quarter(self):
+        self.now += 250
+        self.pipeline.receive("reader-1", TAG, self.now)
+        self.pipeline.tick(self.now)
+
+
+def test_a_plate_that_lost_what_the_reader_still_hears_is_a_disagreement_and_no_pick(tmp_path):
+    shop = WeighedShop(tmp_path)
+    shop.weigh(90, 3).weigh(90, 2)
+    (doubt,) = shop.of(Disagreement)
+    assert (doubt.zone, doubt.device, doubt.why) == ("window", "plate", "weight_only")
+    assert (doubt.rfid_units, doubt.weight_units, doubt.skus) == (0, -1, ("ring",))
+    assert shop.of(TagPickedUp) == []
+    shop.weigh(90, 2)
+    assert len(shop.of(Disagreement)) == 1
+    shop.outbox.close()
+
+
+def test_what_lies_across_a_restart_is_not_compared(tmp_path):
+    shop = WeighedShop(tmp_path)
+    shop.weigh(90, 3).weigh(10, 2)
+    shop.crash_and_start(after_s=5)
+    shop.pipeline.line_opened("plate", shop.now)
+    shop.weigh(200, 2)
+    assert shop.of(Disagreement) == []
     shop.outbox.close()
 
 

@@ -4,15 +4,16 @@ import msgspec
 import numpy as np
 
 from cli.bench.sensing.shelf import Told
-from contract.messages import TagArrived, TagMoved, TagPickedUp, TagPutBack
-from edge.model import Place
+from contract.messages import AnyObservation, TagArrived, TagMoved, TagPickedUp, TagPutBack
+from edge.model import Hints, Place
 from edge.sensing.belief import Ints
-from edge.sensing.presence import PresenceSettings, fold_cycle
+from edge.sensing.presence import NO_HINTS, PresenceSettings, fold_cycle
 from edge.sensing.presence_state import (
     Columns,
     PresenceState,
     anchor_presence,
     fit,
+    with_removals,
     with_rows,
 )
 from firmware_sim.world.radio.cycles import Cycle
@@ -31,7 +32,8 @@ class ProductMethod:
 
     def __init__(self, scene: Scene, settings: PresenceSettings | None = None) -> None:
         reader = scene.scenario.readers[0]
-        place = Place(
+        self.reader = reader.device
+        self.place = Place(
             zones={(reader.device, port): zone for port, zone in reader.ports().items()},
             trays={},
             lines={},
@@ -39,7 +41,7 @@ class ProductMethod:
         )
         self._settings = settings or PresenceSettings()
         self._zone = {zone.id: index for index, zone in enumerate(scene.scenario.zones)}
-        state = fit(PresenceState(), place)
+        state = fit(PresenceState(), self.place)
         self.state = anchor_presence(state, planogram(scene.scenario), scene.start)
         self._known: dict[str, int] = {}
         self._row = np.empty(0, dtype=np.int64)
@@ -53,16 +55,23 @@ class ProductMethod:
         rows = self._rows([epcs[tag] for tag in np.unique(reports.tag).tolist()], epcs)
         columns = Columns(rows[reports.tag], reports.antenna, reports.rssi_dbm, reports.reads, reports.at_ms)
         alive = np.full(len(self.state.antennas), not cycle.silent)
+        hints = self.hints(cycle)
         self.state, told = fold_cycle(
-            self.state,
+            with_removals(self.state, hints),
             columns,
             alive,
             cycle.now // CYCLE_MS - 1,
             cycle.now,
             settings=self._settings,
-            hints={},
+            hints=hints,
         )
+        self.compare(told, cycle)
+        return self.judged(told, epcs)
+
+    def judged(self, told: list[AnyObservation], epcs: list[str]) -> Told:
+        """Return observations as rows of the scene; tags that the scene does not know are left out."""
         number = {epc: index for index, epc in enumerate(epcs)} if told else {}
+        told = [one for one in told if getattr(one, "epc", None) in number]
         picks, puts, moves = [], [], []
         for one in told:
             match one:
@@ -79,6 +88,13 @@ class ProductMethod:
                 case TagArrived():
                     pass
         return Told(picks, puts, moves)
+
+    def hints(self, cycle: Cycle) -> Hints:
+        """Return what other sensors saw up to the end of a cycle: nothing."""
+        return NO_HINTS
+
+    def compare(self, told: list[AnyObservation], cycle: Cycle) -> None:
+        """Look at what was told of a cycle."""
 
     def zones(self) -> Ints:
         """Return the told zones in the scene's numbers."""

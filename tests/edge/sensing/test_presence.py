@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.messages import TagArrived, TagMoved, TagPickedUp, TagPutBack
-from edge.model import InputRead, Place, RejectRead, StatusRead, TagRead
+from edge.model import Hints, InputRead, Near, Place, RejectRead, Removal, StatusRead, TagRead
 from edge.sensing.arrays import pack_array, unpack_array
 from edge.sensing.presence import PresenceSettings, sense_presence
 from edge.sensing.presence_state import (
@@ -289,12 +289,56 @@ def test_a_hint_makes_a_pick_up_known_sooner():
             now = START + 1000 * (second + 1)
             gone = second >= 100
             reads = heard(chance, now, MANY[1:] if gone else MANY, 0.6)
-            state, said = sense(state, reads, now, hints={"shelf-a": now + 5_000} if gone and hints else {})
+            near = (Near("shelf-a", START + 100_000, now + 5_000),) if gone and hints else ()
+            state, said = sense(state, reads, now, hints=Hints(near=near))
             if any(isinstance(one, TagPickedUp) for one in said):
                 return second - 100
         return None
 
     assert delay(hints=True) < delay(hints=False)
+
+
+def restored(state):
+    """As from the checkpoint between two cycles, with the cycle that is being gathered."""
+    stored = msgspec.msgpack.encode(state, enc_hook=pack_array)
+    return msgspec.msgpack.decode(stored, type=PresenceState, dec_hook=unpack_array)
+
+
+def weighed_pick(removal, *, seed=3, gone_from=100, seconds=160):
+    """Return (EPC, seconds after the pick) of all that is told when the first of many tags goes at second 100."""
+    chance, state, told = np.random.default_rng(seed), PresenceState(), []
+    for second in range(seconds):
+        now = START + 1000 * (second + 1)
+        reads = [r for r in heard(chance, now, MANY, 0.5) if second < gone_from or r.epc != MANY[0]]
+        due = second == 101 and removal is not None
+        state, said = sense(state, reads, now, hints=Hints(removals=(removal,) if due else ()))
+        state = restored(state)
+        told += [(one.epc, second - 100) for one in said if isinstance(one, TagPickedUp)]
+    return state, told
+
+
+REMOVAL = Removal("shelf-a", START + 100_000, START + 101_500, 1, ((None, 1.0),))
+
+
+def test_a_weighed_removal_finds_its_tag_sooner_and_no_other():
+    _, alone = weighed_pick(None)
+    state, told = weighed_pick(REMOVAL)
+    assert [epc for epc, _ in told] == [MANY[0]]
+    assert told[0][1] < next(after for epc, after in alone if epc == MANY[0])
+    assert state.claims == state.removals == ()
+
+
+@given(seed=st.integers(0, 30))
+@settings(max_examples=8, deadline=None)
+def test_a_weighed_removal_never_takes_more_tags_than_units_even_of_something_without_a_tag(seed):
+    state, told = weighed_pick(REMOVAL, seed=seed, gone_from=10_000)
+    assert len(told) <= REMOVAL.units
+    assert state.claims == ()
+
+
+def test_a_removal_of_goods_that_do_not_lie_there_changes_nothing():
+    stranger = Removal("shelf-a", START + 100_000, START + 101_500, 1, (("09521234000013", 1.0),))
+    assert weighed_pick(stranger)[1] == weighed_pick(None)[1]
 
 
 def test_a_stock_take_is_believed_and_tells_nothing():

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.messages import PeopleCounted, TagArrived, TagMoved, TagPickedUp, TagPutBack, WeightChanged
+from contract.messages import (
+    Candidate,
+    ItemStep,
+    PeopleCounted,
+    TagArrived,
+    TagMoved,
+    TagPickedUp,
+    TagPutBack,
+    WeightChanged,
+)
 from hub.ledger.tables import movements
 from hub.model import GoodsReceived
 from hub.projections import footfall, items, trays
@@ -70,6 +79,52 @@ def test_a_tray_has_its_last_weight_and_its_first_as_anchor(told, random):
         tray = trays.merge(tray, state)
     assert (tray.units, tray.anchor_units) == (last.units, first.units)
     assert (tray.key_seq, tray.anchor_seq) == (last.key_seq, first.key_seq)
+
+
+def plate(at, items, *, device="p-1"):
+    return WeightChanged(
+        at=at, device=device, zone="a", sku=None, weight_g=1.0, delta_g=-1.0, items=tuple(items)
+    )
+
+
+def test_a_plate_counts_each_sku_that_was_counted_and_no_candidate():
+    steps = [ItemStep("ring", -1, 4), ItemStep("bead", -1)]
+    assert [(sku, one.units) for sku, one in trays.from_plate(plate(5, steps), "x1", 1).items()] == [
+        ("ring", 4)
+    ]
+    doubt = WeightChanged(
+        at=6, device="p-1", zone="a", sku=None, weight_g=1.0, delta_g=-1.0,
+        candidates=(Candidate(0.6, (ItemStep("ring", -1),)), Candidate(0.4)),
+    )  # fmt: skip
+    assert trays.from_plate(doubt, "x1", 2) == {}
+    assert trays.from_weight(doubt, "x1", 2) is None
+
+
+@given(
+    st.lists(st.tuples(at, st.sampled_from(["ring", "bead", None]), st.integers(0, 9)), min_size=1),
+    st.randoms(),
+)
+def test_a_scale_that_was_tray_and_plate_is_what_it_was_last_in_every_order(told, random):
+    """None stands for a tray with one SKU."""
+
+    def run(order):
+        batch = Batch()
+        for seq, (when, sku, units) in order:
+            event = (
+                weight(when, units) if sku is None else plate(when, [ItemStep(sku, -1, units)], device="s-1")
+            )
+            batch.add("s", "x1", seq, seq, event)
+        single = [(device, state) for (_, device), state in batch.trays.items()]
+        several = [(device, state) for (_, device, _sku), state in batch.plates.items()]
+        return trays.now_on(single, several)
+
+    placed = list(enumerate(told, 1))
+    found = run(placed)
+    random.shuffle(placed)
+    assert run(placed) == found
+    last = max(placed, key=lambda one: (one[1][0], one[0]))[1]
+    assert (last[1] or "beads", last[2]) in [(state.sku, state.units) for _, state in found]
+    assert (last[1] is None) == ([state.sku for _, state in found] == ["beads"])
 
 
 def test_a_batch_counts_pick_ups_put_backs_and_arrivals_per_zone_and_quarter_hour():
