@@ -217,6 +217,43 @@ class LabelShown(Observation, frozen=True, kw_only=True, tag="label_shown"):
     currency: Annotated[str, msgspec.Meta(max_length=8)] = ""
 
 
+class GatePassage(msgspec.Struct, frozen=True, kw_only=True):
+    """One tag's way through a gate; part of a :class:`GateBatch`, no observation of its own.
+
+    Attributes:
+        direction: ``in`` from outside to inside, ``out`` the other way, ``turned`` came and went back.
+        probability: how sure the edge is of passage and direction.
+    """
+
+    epc: EpcHex
+    direction: Literal["in", "out", "turned"]
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class GateBatch(Observation, frozen=True, kw_only=True, tag="gate_batch"):
+    """What went through a gate between its opening and its closing; ``at`` is the end.
+
+    More than 500 tags make several observations with the same ``batch_id``.
+
+    Attributes:
+        batch_id: gate and start, unique in an agent; the same in every part.
+        started_at: when the batch was opened, by a tag or by the photo-eye.
+        passages: tags that were carried, with their direction.
+        undecided: tags that were heard well enough to matter and not well enough to decide.
+        strays: how many other tags were heard that lay near and did not pass; 0 in further parts.
+        part: 1 … ``parts``.
+    """
+
+    batch_id: Slug
+    gate: Slug
+    started_at: Millis
+    passages: Annotated[tuple[GatePassage, ...], msgspec.Meta(max_length=500)] = ()
+    undecided: Annotated[tuple[EpcHex, ...], msgspec.Meta(max_length=500)] = ()
+    strays: Count = 0
+    part: Annotated[int, msgspec.Meta(ge=1)] = 1
+    parts: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
 class TryOnStarted(Observation, frozen=True, kw_only=True, tag="try_on_started"):
     """A tag was carried into a fitting room and stays there; ``at`` is when it came in.
 
@@ -304,6 +341,7 @@ AnyObservation: TypeAlias = (
     | TagPresented
     | BarcodeScanned
     | LabelShown
+    | GateBatch
     | TryOnStarted
     | TryOnEnded
     | DeviceHealth
