@@ -26,8 +26,8 @@ from edge.model import Place, Tray, TrayItem
 from edge.outbox import Bounds
 from edge.sensing.agreement import AgreementSettings
 from edge.sensing.doorway import DoorwaySettings, FootfallSettings
-from edge.sensing.gate import GateSettings
 from edge.sensing.gate_classifier import Coefficients
+from edge.sensing.gate_settings import GateSettings
 from edge.sensing.presence import PresenceSettings
 from edge.sensing.signals import EnrolmentSettings
 from edge.sensing.try_on_state import TryOnSettings

@@ -22,7 +22,8 @@ from edge.sensing.agreement import AgreementState, expect, restart_agreement, se
 from edge.sensing.arrays import pack_array, unpack_array
 from edge.sensing.doorway import DoorwayState, restart_doorways, sense_doorways
 from edge.sensing.footfall import FootfallState, sense_footfall
-from edge.sensing.gate import GateState, Wish, release_lights, restart_gates, sense_gates
+from edge.sensing.gate import GateState, release_lights, restart_gates, sense_gates
+from edge.sensing.gate_batches import Wish
 from edge.sensing.health import HealthState, restart_health, sense_health
 from edge.sensing.presence import sense_presence
 from edge.sensing.presence_state import (

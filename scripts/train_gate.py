@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.sensing.gate_classifier import BESIDE_EVEN, BESIDE_ODD, CLASSES, Softmax, beside, log_evidence
-from edge.sensing.gate_features import EVEN, ODD, Echoes, figures
+from edge.sensing.gate_features import EVEN, ODD, figures
+from edge.sensing.gate_looks import Echoes
 from firmware_sim.world.chance import generator
 from firmware_sim.world.portal import INNER, START, GateRead, GateTruth, Through, gate_scene
 from firmware_sim.world.portal_radio import gate_reads

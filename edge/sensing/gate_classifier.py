@@ -10,6 +10,7 @@ figures of a second regression, because their errors are not independent: boxes 
 move together too. A gate that single items pass knows no neighbours.
 """
 
+from functools import cached_property
 from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -54,7 +55,23 @@ BESIDE_EVEN: Final = (
 BESIDE_ODD: Final = ("own_way", "way", "way_root", "own_way_movers")
 
 
-class Softmax(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Weights(NamedTuple):
+    """A table as arrays, ready to be multiplied.
+
+    Attributes:
+        even: [figure, static, passing and turned], of figures as they are.
+        bias: of the same.
+        odd: [figure]: for in; for out it is negative.
+        log_prior: [class].
+    """
+
+    even: Floats
+    bias: Floats
+    odd: Floats
+    log_prior: Floats
+
+
+class Softmax(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """One regression.
 
     Attributes:
@@ -88,6 +105,17 @@ class Softmax(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             for weights in tables:
                 if len(weights) != len(names):
                     raise ValueError(f"the gate's coefficients have {len(weights)} weights, not {len(names)}")
+
+    @cached_property
+    def weights(self) -> Weights:
+        """The table as arrays, with the scales multiplied in."""
+        even = np.array([self.static, self.passing, self.turned]).T / np.array(self.even_scale)[:, None]
+        return Weights(
+            even,
+            np.array(self.bias) - np.array(self.even_mean) @ even,
+            np.array(self.inwards) / np.array(self.odd_scale),
+            np.log(self.prior),
+        )
 
 
 class Coefficients(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,20 +155,20 @@ def log_evidence(even: Floats, odd: Floats, table: Softmax) -> Floats:
 
     The shares of the classes in training are taken out: what a gate expects is its own setting.
     """
-    even = (even - np.array(table.even_mean)) / np.array(table.even_scale)
-    odd = odd / np.array(table.odd_scale)
-    static, passing, turned = (
-        even @ np.array(weights) + bias
-        for weights, bias in zip((table.static, table.passing, table.turned), table.bias, strict=True)
-    )
-    inwards = odd @ np.array(table.inwards)
-    scores = np.stack([static, passing + inwards, passing - inwards, turned], axis=1)
-    return normalised(scores) - np.log(table.prior)
+    weights = table.weights
+    scores = (even @ weights.even + weights.bias)[:, (0, 1, 1, 2)]
+    inwards = odd @ weights.odd
+    scores[:, 1] += inwards
+    scores[:, 2] -= inwards
+    found: Floats = normalised(scores) - weights.log_prior
+    return found
 
 
 def normalised(scores: Floats) -> Floats:
     """Return scores as log probabilities over the last axis."""
-    return scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)
+    above = scores - scores.max(axis=-1, keepdims=True)
+    found: Floats = above - np.log(np.exp(above).sum(axis=-1, keepdims=True))
+    return found
 
 
 def beside(evidence: Floats, crossed_s: Floats) -> Context:

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.sensing.gate_features import ASIDE_M, EVEN, ODD, WAVE_M, Echoes, figures
+from edge.sensing.gate_features import EVEN, ODD, figures
+from edge.sensing.gate_looks import WAVE_M, Echoes
+from edge.sensing.gate_tracks import ASIDE_M
 
 NO_PHASE = float("nan")
 

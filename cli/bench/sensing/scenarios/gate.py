@@ -24,7 +24,8 @@ from cli.bench.sensing.matching import Event, match
 from contract.messages import GateBatch
 from edge.config import gate_coefficients
 from edge.model import Read, TagRead
-from edge.sensing.gate import GateSettings, GateState, sense_gates
+from edge.sensing.gate import GateState, sense_gates
+from edge.sensing.gate_settings import GateSettings
 from firmware_sim.world.portal import INNER, OUTER, START, GateRead, GateTruth, gate_scene
 from firmware_sim.world.portal_radio import gate_reads
 
