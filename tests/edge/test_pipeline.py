@@ -489,9 +489,10 @@ def test_a_reader_without_outputs_is_told_of_once_and_the_batch_stands(tmp_path,
 def test_a_command_takes_the_lights_from_the_gate(tmp_path):
     shop = Shop(tmp_path, GATE)
     shop.pipeline.tick(shop.now + 100)
-    lit = msgspec.structs.replace(shop.pipeline.state.gate.gates["exit"], lights_off_at=shop.now + 5_000)
-    gates = type(shop.pipeline.state.gate)({"exit": lit})
+    one = shop.pipeline.state.gate.gates["exit"]
+    lit = msgspec.structs.replace(one.batches, lights_off_at=shop.now + 5_000)
+    gates = type(shop.pipeline.state.gate)({"exit": msgspec.structs.replace(one, batches=lit)})
     shop.pipeline._state = msgspec.structs.replace(shop.pipeline.state, gate=gates)
     shop.pipeline.act("reader-1", SetOutput(port=4, on=True), shop.now)
-    assert shop.pipeline.state.gate.gates["exit"].lights_off_at == 0
+    assert shop.pipeline.state.gate.gates["exit"].batches.lights_off_at == 0
     shop.outbox.close()
