@@ -156,6 +156,42 @@ class LabelShown(Observation, frozen=True, kw_only=True, tag="label_shown"):
     currency: Annotated[str, msgspec.Meta(max_length=8)] = ""
 
 
+class GatePassage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One tag that a gate saw, and which way it went.
+
+    Attributes:
+        direction: ``in``, ``out``, or ``turned`` for a tag that came into the gate and went back.
+        probability: how sure the edge is of that direction.
+    """
+
+    epc: EpcHex
+    direction: Literal["in", "out", "turned"]
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class GateBatch(Observation, frozen=True, kw_only=True, tag="gate_batch"):
+    """What came through a gate between two quiet times; ``at`` is the end of the batch.
+
+    Attributes:
+        batch_id: names the batch; the parts of one batch share it.
+        started_at: when the gate became busy, in ms.
+        passages: at most 500; a larger batch comes in parts.
+        undecided: tags that were in the gate, and nobody can say which way they went.
+        strays: tags that were heard and did not come through.
+        part: number of this part, from 1.
+        parts: how many parts the batch has.
+    """
+
+    batch_id: Slug
+    gate: Slug
+    started_at: Millis
+    passages: Annotated[tuple[GatePassage, ...], msgspec.Meta(max_length=MAX_LINES)] = ()
+    undecided: tuple[EpcHex, ...] = ()
+    strays: Count = 0
+    part: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    parts: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+
+
 class DeviceHealth(Observation, frozen=True, kw_only=True, tag="device_health"):
     """A device changed its state, or repeats it once in a while.
 
@@ -213,6 +249,7 @@ AnyObservation: TypeAlias = (
     | TagPresented
     | BarcodeScanned
     | LabelShown
+    | GateBatch
     | DeviceHealth
     | Blind
     | Rejected
