@@ -30,7 +30,9 @@ def parse_sscc(text: str) -> str:
     if len(digits) == _DIGITS and digits.isascii() and digits.isdigit():
         right = gtin_check_digit(digits[:-1])
         if digits[-1] != right:
-            raise MessageError("bad_sscc", f"SSCC {text!r} has a wrong check digit (expected {right} at the end)")
+            raise MessageError(
+                "bad_sscc", f"SSCC {text!r} has a wrong check digit (expected {right} at the end)"
+            )
         return digits
     found = sscc_of(text)
     if found is None:

@@ -2,7 +2,8 @@
 
 The key is (event time, stream, seq). An event older than the item's key changes nothing but the time
 the item was first seen, so streams may interleave in any order. Goods received by EPC make an item
-known with the least possible key: any sighting, earlier or later, knows better where it is.
+known with the least possible key: any sighting, earlier or later, knows better where it is. Goods that a
+gate saw come in or go out have that moment as their key: later sightings know better, earlier ones do not.
 """
 
 from typing import Final, NamedTuple
@@ -12,6 +13,7 @@ from contract.messages import TagArrived, TagMoved, TagPickedUp, TagPutBack
 PRESENT: Final = "present"
 PICKED: Final = "picked"
 RECEIVED: Final = "received"
+DISPATCHED: Final = "dispatched"
 RECEIVED_KEY_MS: Final = -1
 NEVER_SEEN_MS: Final = 9_999_999_999_999
 
@@ -65,6 +67,12 @@ def fold(known: ItemState | None, event: TagEvent, stream: str, seq: int) -> Ite
 def from_receipt(zone: str | None, stream: str, seq: int) -> ItemState:
     """Return the state of an item that was received and not yet seen."""
     return ItemState(RECEIVED_KEY_MS, stream, seq, zone, RECEIVED, None, NEVER_SEEN_MS)
+
+
+def from_gate(at: int, zone: str | None, status: str, stream: str, seq: int) -> ItemState:
+    """Return the state of an item that a gate saw: ``received`` when it came in, ``dispatched`` when it left."""
+    first_seen_ms = at if status == RECEIVED else NEVER_SEEN_MS
+    return ItemState(at, stream, seq, zone, status, None, first_seen_ms)
 
 
 def merge(one: ItemState | None, other: ItemState) -> ItemState:

@@ -3,15 +3,16 @@
 **Tagged SKU** (at least one item of it is known, or was received by EPC). In a zone: its items present
 or received there, plus adjustments of that zone. ``unplaced``: items in hand (picked) or received to no
 zone, minus units sold, plus units brought back, plus adjustments without zone. The total is therefore *items
-known − sold + returned + adjusted*. A sale needs no matching item: whichever item it took, the sum is the same, and when that item
+known − sold + returned + adjusted*. An item that left through a gate is none of them until it is seen again;
+units that left without an EPC are taken off ``unplaced``. A sale needs no matching item: whichever item it took, the sum is the same, and when that item
 leaves later nothing changes. Units received by quantity are ``expected`` until new EPCs are seen; each new
 EPC consumes one, so goods never count twice.
 
 **Untagged SKU on a tray.** On its own shelf the weight wins. The book starts at the tray's first whole
-weight and follows goods received, sales, returns and adjustments after it; what the book has and the tray has
+weight and follows goods received and dispatched, sales, returns and adjustments after it; what the book has and the tray has
 not is ``unplaced`` (in hand, in the back room). The total is the larger of the two.
 
-**Untagged SKU without tray.** The book alone: received − sold + returned + adjusted.
+**Untagged SKU without tray.** The book alone: received − dispatched − sold + returned + adjusted.
 
 An EPC that no binding and no product's GTIN explains is an item all the same, under SKU None.
 """
@@ -22,7 +23,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from hub.projections.devices import ZoneState
-from hub.projections.items import PICKED
+from hub.projections.items import DISPATCHED, PICKED
 
 
 class ItemUnits(NamedTuple):
@@ -72,6 +73,7 @@ class StockLine(msgspec.Struct, frozen=True, kw_only=True):
         sku: None for items nobody can name.
         mapped: false for a code that sales or receipts used and the catalogue does not know.
         total: Σ zones + unplaced + expected.
+        dispatched: units that left through a gate.
         sold: units sold, those that came back included; they are ``returned``.
     """
 
@@ -87,6 +89,7 @@ class StockLine(msgspec.Struct, frozen=True, kw_only=True):
     returned: int
     adjusted: int
     uncertain: bool
+    dispatched: int = 0
 
 
 class _Sums:
@@ -136,16 +139,16 @@ def on_hand(
 
 
 def _line(sku: str | None, own: _Sums, states: Mapping[str, ZoneState], *, mapped: bool) -> StockLine:
-    received = sold = returned = adjusted = 0
+    received = sold = returned = adjusted = dispatched = 0
     if own.movements:
-        received, sold, returned, adjusted = (_sum(own.movements, kind) for kind in _KINDS)
+        received, sold, returned, adjusted, dispatched = (_sum(own.movements, kind) for kind in _KINDS)
     tagged = bool(own.items) or any(movement.epcs for movement in own.movements)
     if tagged or sku is None:
         zones, unplaced, expected = _tagged(own, sold - returned)
     elif own.trays:
         zones, unplaced, expected = *_on_trays(own), 0
     else:
-        zones, unplaced, expected = _booked(own.movements, received - sold + returned)
+        zones, unplaced, expected = _booked(own.movements, received - sold + returned - dispatched)
     placed = tuple(
         ZoneUnits(zone=zone, units=units, uncertain=states.get(zone, "seen") != "seen")
         for zone, units in sorted(zones.items())
@@ -163,10 +166,11 @@ def _line(sku: str | None, own: _Sums, states: Mapping[str, ZoneState], *, mappe
         returned=returned,
         adjusted=adjusted,
         uncertain=any(zone.uncertain for zone in placed),
+        dispatched=dispatched,
     )
 
 
-_KINDS: Final = ("received", "sold", "returned", "adjusted")
+_KINDS: Final = ("received", "sold", "returned", "adjusted", "dispatched")
 
 
 def _sum(movements: Iterable[Movement], kind: str, after_ms: int = -1) -> int:
@@ -177,8 +181,10 @@ def _sum(movements: Iterable[Movement], kind: str, after_ms: int = -1) -> int:
 
 def _tagged(own: _Sums, gone: int) -> tuple[dict[str, int], int, int]:
     zones, unplaced = _adjustments(own.movements)
-    unplaced -= gone
+    unplaced -= gone + sum(one.quantity for one in own.movements if one.kind == "dispatched" and not one.epcs)
     for item in own.items:
+        if item.status == DISPATCHED:
+            continue
         if item.status == PICKED or item.zone is None:
             unplaced += item.units
         else:
@@ -228,6 +234,7 @@ def _on_trays(own: _Sums) -> tuple[dict[str, int], int]:
     book = sum(tray.anchor_units for tray in own.trays)
     book += _sum(own.movements, "received", anchor_ms) - _sum(own.movements, "sold", anchor_ms)
     book += _sum(own.movements, "returned", anchor_ms) + _sum(own.movements, "adjusted", anchor_ms)
+    book -= _sum(own.movements, "dispatched", anchor_ms)
     return zones, max(0, book - sum(zones.values()))
 
 

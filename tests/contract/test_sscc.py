@@ -46,6 +46,6 @@ def test_digits_and_tag_of_one_carton_agree(prefix_digits, choice):
     body = choice.draw(digits)
     prefix, serial = body[1 : 1 + prefix_digits], body[0] + body[1 + prefix_digits :]
     epc = SSCC(f"urn:epc:id:sscc:{prefix}.{serial}").hex(
-        binary_coding_scheme=SSCC.BinaryCodingScheme.SSCC_96, filter_value=list(SSCCFilterValue)[0]
+        binary_coding_scheme=SSCC.BinaryCodingScheme.SSCC_96, filter_value=next(iter(SSCCFilterValue))
     )
     assert sscc_of(epc.upper()) == body + gtin_check_digit(body)
