@@ -35,7 +35,7 @@ class StoreOut(BaseModel):
         json_schema_extra={
             "example": {
                 "store": "popup-1", "name": "Liuguang pop-up", "name_zh": "璃光快闪店", "time_zone": "Asia/Shanghai",
-                "opens": "10:00", "closes": "22:00", "currency": "CNY", "zones": [],
+                "opens": "10:00", "closes": "22:00", "currency": "CNY", "zones": [], "gates": ["gate-1"],
             }
         }
     )  # fmt: skip
@@ -48,6 +48,7 @@ class StoreOut(BaseModel):
     closes: str
     currency: str
     zones: list[ZoneOut]
+    gates: list[str]
 
 
 class DeviceOut(BaseModel):

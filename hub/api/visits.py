@@ -114,7 +114,7 @@ class ItemOut(BaseModel):
     name: str | None
     name_zh: str | None
     zone: str | None
-    status: Literal["present", "picked", "received", "sold"]
+    status: Literal["present", "picked", "received", "sold", "dispatched"]
     picked_ms: int | None
     first_seen_ms: int | None
     changed_ms: int | None
@@ -162,7 +162,7 @@ async def get_items(
     store: str,
     hub: Hub,
     q: Annotated[str, Query(max_length=200, description="part of EPC, SKU or name")] = "",
-    status: Literal["present", "picked", "received", "sold"] | None = None,
+    status: Literal["present", "picked", "received", "sold", "dispatched"] | None = None,
     zone: str | None = None,
     sku: str | None = None,
     after: Annotated[str, Query(max_length=200, description="EPC after which the page begins")] = "",
