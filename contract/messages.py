@@ -156,12 +156,12 @@ class LabelShown(Observation, frozen=True, kw_only=True, tag="label_shown"):
     currency: Annotated[str, msgspec.Meta(max_length=8)] = ""
 
 
-class GatePassage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One tag that a gate saw, and which way it went.
+class GatePassage(msgspec.Struct, frozen=True, kw_only=True):
+    """One tag's way through a gate; part of a :class:`GateBatch`, no observation of its own.
 
     Attributes:
-        direction: ``in``, ``out``, or ``turned`` for a tag that came into the gate and went back.
-        probability: how sure the edge is of that direction.
+        direction: ``in`` from outside to inside, ``out`` the other way, ``turned`` came and went back.
+        probability: how sure the edge is of passage and direction.
     """
 
     epc: EpcHex
@@ -170,26 +170,27 @@ class GatePassage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class GateBatch(Observation, frozen=True, kw_only=True, tag="gate_batch"):
-    """What came through a gate between two quiet times; ``at`` is the end of the batch.
+    """What went through a gate between its opening and its closing; ``at`` is the end.
+
+    More than 500 tags make several observations with the same ``batch_id``.
 
     Attributes:
-        batch_id: names the batch; the parts of one batch share it.
-        started_at: when the gate became busy, in ms.
-        passages: at most 500; a larger batch comes in parts.
-        undecided: tags that were in the gate, and nobody can say which way they went.
-        strays: tags that were heard and did not come through.
-        part: number of this part, from 1.
-        parts: how many parts the batch has.
+        batch_id: gate and start, unique in an agent; the same in every part.
+        started_at: when the batch was opened, by a tag or by the photo-eye.
+        passages: tags that were carried, with their direction.
+        undecided: tags that were heard well enough to matter and not well enough to decide.
+        strays: how many other tags were heard that lay near and did not pass; 0 in further parts.
+        part: 1 … ``parts``.
     """
 
     batch_id: Slug
     gate: Slug
     started_at: Millis
-    passages: Annotated[tuple[GatePassage, ...], msgspec.Meta(max_length=MAX_LINES)] = ()
-    undecided: tuple[EpcHex, ...] = ()
+    passages: Annotated[tuple[GatePassage, ...], msgspec.Meta(max_length=500)] = ()
+    undecided: Annotated[tuple[EpcHex, ...], msgspec.Meta(max_length=500)] = ()
     strays: Count = 0
-    part: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
-    parts: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    part: Annotated[int, msgspec.Meta(ge=1)] = 1
+    parts: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
 class DeviceHealth(Observation, frozen=True, kw_only=True, tag="device_health"):

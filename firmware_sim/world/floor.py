@@ -5,15 +5,17 @@ devices may sense of it) and, for a sale, to the till's queue. Shoppers act on t
 else.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
 from firmware_sim.world.chance import generator
 from firmware_sim.world.door import Door
+from firmware_sim.world.epcs import opaque_epc
 from firmware_sim.world.plate import Plate
 from firmware_sim.world.radio import RadioField, build_field
-from firmware_sim.world.scenario import Product, Scenario, tagged_items
+from firmware_sim.world.scenario import Product, Reader, Scenario, tagged_items
 from firmware_sim.world.truth.events import (
     Delivered,
     Entered,
@@ -69,14 +71,15 @@ class HeldUnits(NamedTuple):
     picked_at: int
 
 
+BuildField = Callable[[Scenario, Reader, int], RadioField]
+
+
 class Floor:
     """Items, fixtures and devices of one store."""
 
-    def __init__(self, scenario: Scenario, seed: int) -> None:
+    def __init__(self, scenario: Scenario, seed: int, build: BuildField = build_field) -> None:
         self.scenario = scenario
-        self.fields: dict[str, RadioField] = {
-            reader.device: build_field(scenario, reader, seed) for reader in scenario.readers
-        }
+        self.fields = {reader.device: build(scenario, reader, seed) for reader in scenario.readers}
         scale = scenario.scale if scenario.noise else None
         self.plates = {tray.device: Plate(tray, scale, seed) for tray in scenario.trays}
         errors = scenario.counter if scenario.counter_errors else None
@@ -89,6 +92,7 @@ class Floor:
         self._lines = sorted({counter.line for counter in scenario.counters}) or ["door"]
         self._ways = generator(seed, "ways")
         self._sales_made = 0
+        self._restocked = 0
         self.truth = Truth(self._items, ((tray.sku, tray.zone, tray.units) for tray in scenario.trays))
 
     def open(self, now: int) -> None:
@@ -191,6 +195,11 @@ class Floor:
                 sold_at=now,
             )
         )
+
+    def restock(self, sku: str, zone: str, now: int) -> None:
+        """Staff put a new item, with a factory number, where a sold one lay."""
+        self._restocked += 1
+        self.deliver(opaque_epc(f"restocked {self._restocked}"), sku, zone, now)
 
     def deliver(self, epc: str, sku: str, zone: str, now: int) -> None:
         """Put a new tagged item in a zone."""

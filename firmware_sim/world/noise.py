@@ -28,8 +28,10 @@ class RadioNoise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         read_spread_db: spread of successive reads.
         phase_spread_rad: spread of the phase on one channel.
         pick_block_share, pick_block_db, pick_block_s: a picking shopper's body in front of the antenna.
-        visitor_block_db, visitor_block_median_s, visitor_block_every_s: other shoppers standing there.
+        visitor_block_db, visitor_block_median_s, visitor_block_sigma, visitor_block_every_s: other shoppers
+            standing there, for a log-normal time.
         block_tag_factor: share of the blocking each tag gets.
+        oblique_block_share: share of it for tags and antennas that the body is not right between.
         hand_db, hand_spread_db, hand_s: a tag in the hand near its shelf.
         dropouts_per_h, dropout_s: a reader that says nothing for seconds.
         long_dropouts_per_day, long_dropout_s: and for minutes.
@@ -60,8 +62,10 @@ class RadioNoise(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     pick_block_s: tuple[float, float] = (4.0, 12.0)
     visitor_block_db: tuple[float, float] = (6.0, 18.0)
     visitor_block_median_s: float = 8.0
+    visitor_block_sigma: float = 0.6
     visitor_block_every_s: tuple[float, float] = (35.0, 90.0)
     block_tag_factor: tuple[float, float] = (0.4, 1.0)
+    oblique_block_share: float = 0.5
     hand_db: float = 6.0
     hand_spread_db: float = 5.0
     hand_s: tuple[float, float] = (1.0, 5.0)

@@ -165,6 +165,7 @@ class Behaviour(_Part, frozen=True, kw_only=True):
         sale_after_s: a sale is rung up at least this long after the pick.
         till_s: range of the way to the till.
         leave_s: range of the way to the door.
+        restock_after_s: range after which staff put a new item where a sold one lay; None for never.
     """
 
     shoppers_per_h: Annotated[float, msgspec.Meta(ge=0, le=20_000)] = 60.0
@@ -183,6 +184,7 @@ class Behaviour(_Part, frozen=True, kw_only=True):
     sale_after_s: Annotated[float, msgspec.Meta(ge=20, le=3600)] = 20.0
     till_s: tuple[Seconds, Seconds] = (3.0, 8.0)
     leave_s: tuple[Seconds, Seconds] = (3.0, 6.0)
+    restock_after_s: tuple[Seconds, Seconds] | None = None
 
 
 class Surge(_Part, frozen=True, kw_only=True, tag_field="what", tag="surge"):

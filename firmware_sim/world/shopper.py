@@ -110,6 +110,11 @@ class Shopper:
 
     def _pay(self, held: HeldItem | HeldUnits, now: int) -> None:
         self._floor.sell(self.number, held, now)
+        after_s = self._behaviour.restock_after_s
+        if after_s is not None and isinstance(held, HeldItem):
+            self._agenda.at(
+                self._later(now, after_s), lambda at: self._floor.restock(held.sku, held.zone, at)
+            )
         self._agenda.at(self._later(now, self._behaviour.leave_s), self._leave)
 
     def _leave(self, now: int) -> None:

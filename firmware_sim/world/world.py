@@ -14,9 +14,9 @@ from firmware_sim.model import Sighting
 from firmware_sim.world.agenda import Agenda
 from firmware_sim.world.chance import generator
 from firmware_sim.world.epcs import opaque_epc, sgtin_96
-from firmware_sim.world.floor import Floor, GoodsIn, Sale
+from firmware_sim.world.floor import BuildField, Floor, GoodsIn, Sale
 from firmware_sim.world.plate import SAMPLE_MS
-from firmware_sim.world.radio import TICK_MS
+from firmware_sim.world.radio import TICK_MS, build_field
 from firmware_sim.world.scenario import Delivery, Product, Scenario, Surge, check_scenario
 from firmware_sim.world.shopper import Shopper
 from firmware_sim.world.truth.state import Truth
@@ -31,16 +31,17 @@ class World:
     Args:
         scenario: what the store is made of; refused with a ConfigError when its parts do not fit.
         seed: everything random follows from it.
+        build: makes the field of a reader, by default one that is ticked.
     """
 
-    def __init__(self, scenario: Scenario, seed: int) -> None:
+    def __init__(self, scenario: Scenario, seed: int, build: BuildField = build_field) -> None:
         check_scenario(scenario)
         self.scenario = scenario
         self._seed = seed
         self._zones = {zone.id for zone in scenario.zones}
         self._tagged = {product.sku: product for product in scenario.products if product.tagged}
         self._goods_in: list[GoodsIn] = []
-        self._floor = Floor(scenario, seed)
+        self._floor = Floor(scenario, seed, build)
         self._agenda = Agenda()
         self._arrivals = generator(seed, "arrivals")
         self._shoppers = 0
@@ -167,8 +168,10 @@ class World:
             self._expect_shopper(now + round(1000 * self.scenario.behaviour.first_after_s))
         for happening in self.scenario.happenings:
             self._agenda.at(now + round(1000 * happening.at_s), partial(self._happen, happening))
-        self._sense(now)
-        self._weigh(now)
+        if any(field.ticks for field in self._floor.fields.values()):
+            self._sense(now)
+        if self._floor.plates:
+            self._weigh(now)
 
     def _expect_shopper(self, now: int) -> None:
         gap_ms = self._arrivals.exponential(3_600_000 / self.scenario.behaviour.shoppers_per_h)

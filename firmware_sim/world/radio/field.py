@@ -16,7 +16,13 @@ MAX_WAITING: Final = 20_000
 
 
 class RadioField(ABC):
-    """The radio side of one reader."""
+    """The radio side of one reader.
+
+    Attributes:
+        ticks: it wants to be ticked.
+    """
+
+    ticks: bool = True
 
     def __init__(self) -> None:
         self._seen: deque[Sighting] = deque(maxlen=MAX_WAITING)

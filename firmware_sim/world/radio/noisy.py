@@ -105,7 +105,10 @@ class NoisyField(RadioField):
         elif now >= self._visitor_from[antenna]:
             gap_s = self._chance.uniform(*noise.visitor_block_every_s)
             self._visitor_from[antenna] = now + int(1000 * gap_s)
-            block_s = min(60.0, noise.visitor_block_median_s * math.exp(self._chance.normal(0.0, 0.6)))
+            block_s = min(
+                60.0,
+                noise.visitor_block_median_s * math.exp(self._chance.normal(0.0, noise.visitor_block_sigma)),
+            )
             self._block(antenna, now, self._chance.uniform(*noise.visitor_block_db), block_s)
 
     def tick(self, now: int) -> None:
