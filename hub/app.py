@@ -52,6 +52,12 @@ PROBE_IDLE_S: Final = 15.0
 PROBE_FAILING_S: Final = 2.0
 DISPATCH_S: Final = 0.25
 LABELS_S: Final = 10.0
+GC_THRESHOLDS: Final = (10_000, 20, 50)
+"""Objects that await the first search for cycles, and how many searches make one of the next age.
+
+Cycles lie about until the first number is reached, some 200 bytes each, so it bounds what the process
+holds for nothing. Recording a batch leaves next to no cycles, whatever its size.
+"""
 
 Clock = Callable[[], int]
 """Returns milliseconds since 1970-01-01 UTC."""
@@ -384,8 +390,8 @@ def run(
     till_secrets: TillSecrets | None = None,
 ) -> None:
     """Run the hub's program; returns when it was told to stop. See :func:`serve` for ``heartbeat``."""
-    # What is there now stays; without this every large batch would have it searched for garbage.
+    # What is there now stays; without this a search for garbage would search all of it.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(*GC_THRESHOLDS)
     asyncio.run(serve(settings, heartbeat=heartbeat, till_secrets=till_secrets))

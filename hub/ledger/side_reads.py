@@ -1,14 +1,12 @@
 """Reads of the tables beside the ledger: functions of a connection, like :mod:`hub.ledger.reads`."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
 from hub.ledger import side_tables as side
 from hub.ledger import tables as t
-
-OPEN: Final = ("queued", "sent")
 
 
 def till_message(connection: Connection, till: str, store_id: str, message_id: str) -> Row[Any] | None:
@@ -66,14 +64,14 @@ def commands(
 def commands_due(connection: Connection, now: int, limit: int) -> Sequence[Row[Any]]:
     """Return open commands that are to be published now, the oldest first."""
     c = side.commands.c
-    query = select(side.commands).where(c.state.in_(OPEN), c.next_ms <= now)
+    query = select(side.commands).where(side.IS_OPEN, c.next_ms <= now)
     return connection.execute(query.order_by(c.created_ms, c.command_id).limit(limit)).all()
 
 
 def open_commands(connection: Connection, store_id: str, agent: str) -> int:
     """Return how many commands of an agent have no result yet."""
     c = side.commands.c
-    where = (c.store == store_id, c.agent == agent, c.state.in_(OPEN))
+    where = (c.store == store_id, c.agent == agent, side.IS_OPEN)
     return connection.scalar(select(func.count()).select_from(side.commands).where(*where)) or 0
 
 

@@ -70,6 +70,12 @@ commands: Final = Table(
     sqlite_with_rowid=False,
 )
 
+IS_OPEN: Final = commands.c.state.in_(("queued", "sent"))
+"""Whether a command has no result yet. Made once: each ``in_`` leaves a cycle for the garbage collector."""
+
+IS_CLOSED: Final = commands.c.state.not_in(("queued", "sent"))
+"""The opposite of :data:`IS_OPEN`."""
+
 labels: Final = Table(
     "labels",
     t.metadata,

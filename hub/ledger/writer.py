@@ -184,13 +184,13 @@ class Transaction:
         """Queue a command (in table order) and forget old ones that are closed."""
         self._many(self._sql.command, [row])
         c = side.commands.c
-        old = (c.created_ms < forget_before, c.state.not_in(("queued", "sent")))
+        old = (c.created_ms < forget_before, side.IS_CLOSED)
         self.connection.execute(delete(side.commands).where(*old))
 
     def change_command(self, command_id: str, **values: Any) -> None:
         """Change columns of a command that has no result yet; one that has is left alone."""
         c = side.commands.c
-        where = (c.command_id == command_id, c.state.in_(("queued", "sent")))
+        where = (c.command_id == command_id, side.IS_OPEN)
         self.connection.execute(update(side.commands).where(*where).values(values))
 
     def put_code(self, code: str, sku: str, by: str, now: int) -> None:
