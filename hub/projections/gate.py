@@ -25,7 +25,7 @@ from contract.messages import GateBatch, GatePassage
 from contract.sscc import sscc_of
 from hub.model import Direction, GateConfirmed, GoodsNoticed, Verdict
 
-WINDOW: Final = 200
+WINDOW: Final = 50
 OVERLAPS_KEPT: Final = 5
 
 BatchState = Literal["incomplete", "waiting", "confirmed", "lapsed"]
@@ -160,24 +160,30 @@ def direction_of(batch: Batch) -> Direction | None:
     return "out" if certainty["out"] > certainty["in"] else "in"
 
 
-def asked(notice: GoodsNoticed) -> Open:
-    """Return everything a notice asks for."""
-    return still_open(notice, Taken(set(), set(), {}))
+class Asked(NamedTuple):
+    """A notice with what it asks for summed up once; a batch is then compared with sets."""
+
+    notice: GoodsNoticed
+    epcs: frozenset[str]
+    units: Mapping[str, int]
 
 
-def still_open(notice: GoodsNoticed, taken: Taken) -> Open:
-    """Return what a notice still asks for; a carton whose contents have all come is asked for no more."""
+def asked(notice: GoodsNoticed) -> Asked:
+    """Return a notice with everything it asks for."""
     every = [*notice.lines, *(line for carton in notice.cartons for line in carton.lines)]
-    epcs = frozenset(line.epc for line in every if line.epc is not None) - taken.epcs
     units: dict[str, int] = {}
-    for line in every:
-        if line.epc is None and line.sku is not None:
-            units[line.sku] = units.get(line.sku, 0) + line.quantity
-    left = {sku: count - taken.units.get(sku, 0) for sku, count in units.items()}
+    _add_lines(units, every)
+    return Asked(notice, frozenset(line.epc for line in every if line.epc is not None), units)
+
+
+def still_open(asks: Asked, taken: Taken) -> Open:
+    """Return what a notice still asks for; a carton whose contents have all come is asked for no more."""
+    epcs = asks.epcs - taken.epcs
+    left = {sku: count - taken.units.get(sku, 0) for sku, count in asks.units.items()}
     left = {sku: count for sku, count in left.items() if count > 0}
     ssccs = frozenset(
         carton.sscc
-        for carton in notice.cartons
+        for carton in asks.notice.cartons
         if carton.sscc not in taken.ssccs
         and (
             not carton.lines
@@ -189,7 +195,7 @@ def still_open(notice: GoodsNoticed, taken: Taken) -> Open:
 
 def is_complete(notice: GoodsNoticed, taken: Taken) -> bool:
     """Tell whether everything of a notice has come."""
-    return not any(still_open(notice, taken))
+    return not any(still_open(asked(notice), taken))
 
 
 def taken_by(confirmations: Iterable[GateConfirmed]) -> Taken:
@@ -207,21 +213,21 @@ def _add(units: dict[str, int], more: Mapping[str, int]) -> None:
         units[sku] = units.get(sku, 0) + count
 
 
-def compare(
-    batch: Batch, direction: Direction, notice: GoodsNoticed | None, taken: Taken, sku_of: SkuOf
-) -> Verdict:
+def compare(batch: Batch, direction: Direction, whole: Asked | None, taken: Taken, sku_of: SkuOf) -> Verdict:
     """Compare a batch with one notice of which some has been taken, or with none."""
     ways: dict[str, set[str]] = {"in": set(), "out": set(), "turned": set()}
     for epc, passage in batch.passages.items():
         ways[passage.direction].add(epc)
     seen, undecided = ways[direction], set(batch.undecided)
-    asks = still_open(notice, taken) if notice is not None else Open(frozenset(), {}, frozenset())
+    notice = whole.notice if whole is not None else None
+    asks = still_open(whole, taken) if whole is not None else Open(frozenset(), {}, frozenset())
     cartons = {sscc for sscc in map(sscc_of, seen) if sscc in asks.ssccs}
     expected = {epc for epc in seen if epc in asks.epcs or sscc_of(epc) in cartons}
     inside = _inside(notice, cartons)
     by_carton = ({line.epc for line in inside if line.epc in asks.epcs} - seen) - undecided
-    singles = _by_sku(seen - expected, sku_of, asks.units)
-    perhaps = _by_sku(undecided - asks.epcs, sku_of, asks.units)
+    # A tag that came in an earlier batch is no further unit of its SKU.
+    singles = _by_sku(seen - expected - taken.epcs, sku_of, asks.units)
+    perhaps = _by_sku(undecided - asks.epcs - taken.epcs, sku_of, asks.units)
     in_cartons: dict[str, int] = {}
     _add_lines(in_cartons, inside)
     by_carton_units, missing_units, taken_units = {}, {}, {}
@@ -238,7 +244,7 @@ def compare(
     gone = Taken(taken.epcs | expected | by_carton, taken.ssccs | cartons, dict(taken.units))
     _add(gone.units, taken_units)
     undecided_cartons = set(map(sscc_of, undecided))
-    rest = still_open(notice, gone).ssccs if notice is not None else frozenset()
+    rest = still_open(whole, gone).ssccs if whole is not None and asks.ssccs else frozenset()
     return Verdict(
         direction=direction,
         notice_id=notice.notice_id if notice is not None else None,
@@ -294,17 +300,16 @@ def units_of(verdict: Verdict) -> int:
     return sure + len(verdict.undecided_expected)
 
 
-def judge(
-    batch: Batch, notices: Sequence[GoodsNoticed], taken: Mapping[str, Taken], sku_of: SkuOf
-) -> Verdict:
+def judge(batch: Batch, notices: Sequence[Asked], taken: Mapping[str, Taken], sku_of: SkuOf) -> Verdict:
     """Return the verdict on a batch; ``notices`` are open, of its gate, the oldest first."""
     direction = direction_of(batch)
     overlaps: dict[str, int] = {}
     best, best_rank = None, (0, 0)
-    for notice in notices:
+    for whole in notices:
+        notice = whole.notice
         if direction not in (None, notice.direction):
             continue
-        verdict = compare(batch, notice.direction, notice, taken[notice.notice_id], sku_of)
+        verdict = compare(batch, notice.direction, whole, taken[notice.notice_id], sku_of)
         overlap = units_of(verdict)
         if overlap:
             overlaps[notice.notice_id] = overlap
@@ -348,8 +353,9 @@ def judging(
         for notice in notices
         for known in (confirmed.get(notice.notice_id, Taken(set(), set(), {})),)
     }
+    wholes = [asked(notice) for notice in notices]
     for batch in sorted(batches, key=order_of):
-        verdict = judge(batch, notices, taken, sku_of)
+        verdict = judge(batch, wholes, taken, sku_of)
         yield Judged(batch, verdict, taken)
         if verdict.notice_id is not None:
             own = taken[verdict.notice_id]
@@ -374,7 +380,8 @@ def decided(
         for epc in {*verdict.expected, *accept} - set(reject)
     }
     told = batch._replace(passages=certain, undecided=frozenset())
-    return compare(told, verdict.direction, notice, taken, sku_of)
+    whole = asked(notice) if notice is not None else None
+    return compare(told, verdict.direction, whole, taken, sku_of)
 
 
 def light_of(verdict: Verdict) -> Light:

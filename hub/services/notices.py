@@ -16,7 +16,7 @@ from hub.ledger import catalogue, gate_reads
 from hub.ledger.reads import Connection
 from hub.ledger.writer import Transaction
 from hub.model import Direction, GoodsNoticed, NoticeCarton, NoticeChanged, NoticeLine
-from hub.projections.gate import Taken, encode, still_open, taken_by
+from hub.projections.gate import asked, encode, still_open, taken_by
 from hub.services.csv_rows import CsvRow, csv_rows
 from hub.services.sell import Accepted, ConflictError
 
@@ -140,8 +140,8 @@ def _as_told(connection: Connection, store: str, rows: Sequence[Any]) -> list[di
     for row in rows:
         notice = gate_reads.notice_of(row)
         events = confirmed.get(row.notice_id, [])
-        asks = still_open(notice, taken_by(events))
-        every = still_open(notice, Taken(set(), set(), {}))
+        every = asked(notice)
+        asks = still_open(every, taken_by(events))
         told.append(
             {
                 "notice_id": notice.notice_id,
