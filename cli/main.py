@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "hub": ("cli.hub", "hub_app", "hub", "the back room: run, import, rebuild, verify"),
     "gate": ("cli.gate", "gate_app", "", "goods through a gate: expect, batches, show, confirm"),
     "dashboard": ("cli.dashboard", "dashboard_app", "dashboard", "the live screen in a browser"),
+    "stock-take": ("cli.stock_take", "stock_take_app", "", "count a store: open, count, close, approve"),
     "sim": ("cli.sim", "sim_app", "sim", "simulated devices on real lines"),
     "decode": ("cli.decoding.command", "decode", "edge", "device bytes to JSON lines"),
     "drivers": ("cli.drivers.command", "drivers_app", "edge", "drivers: list, check, begin a new one"),

@@ -90,14 +90,37 @@ class TagPutBack(Observation, frozen=True, kw_only=True, tag="tag_put_back"):
     rssi_dbm: float | None = None
 
 
+class ItemStep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Units of one SKU that were put on (+) or taken off (-) a plate with several SKUs.
+
+    Attributes:
+        units: signed; 0 in the first observation of a plate.
+        on_plate: units of the SKU on the plate now, None when they were never counted.
+    """
+
+    sku: ShortText
+    units: int
+    on_plate: Count | None = None
+
+
+class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a step may have been; without items it was no goods of this shelf."""
+
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    items: tuple[ItemStep, ...] = ()
+
+
 class WeightChanged(Observation, frozen=True, kw_only=True, tag="weight_changed"):
     """A tray settled at another weight.
 
     Attributes:
-        sku: what lies on the tray, None when the tray has no SKU configured.
+        sku: what lies on the tray, None when the tray has no SKU configured, or several.
         units: whole units on the tray now, None when the weight fits no whole number.
         delta_units: whole units put on (+) or taken off (-), None when the step fits no whole number;
             an unknown change never edits stock. The first observation of a tray has 0.
+        items: on a plate with several SKUs, what was put on or taken off; empty when that is not known.
+        candidates: what it may have been when that is not sure, the likeliest first; they edit nothing.
+        moved_from: the plate of the same shelf from which the items came just now.
     """
 
     zone: Slug
@@ -106,14 +129,52 @@ class WeightChanged(Observation, frozen=True, kw_only=True, tag="weight_changed"
     delta_g: Grams
     units: Count | None = None
     delta_units: int | None = None
+    items: Annotated[tuple[ItemStep, ...], msgspec.Meta(max_length=64)] = ()
+    candidates: Annotated[tuple[Candidate, ...], msgspec.Meta(max_length=8)] = ()
+    moved_from: Slug | None = None
+
+
+class Disagreement(Observation, frozen=True, kw_only=True, tag="disagreement"):
+    """RFID and weight tell different things of one zone; neither is taken back, and no stock follows from it.
+
+    Attributes:
+        device: the plate, or the reader where no plate told anything.
+        why: ``weight_only`` no tag came or left; ``rfid_only`` the weight did not change; ``count_differs``.
+        since: the first of the changes that were compared; ``at`` is the last.
+        rfid_units: by the tags, units that came (+) or left (-).
+        weight_units: by the plates; None when the weight fits no goods.
+        weight_g: that weight then.
+        epcs, skus: what either spoke of, at most sixteen each.
+    """
+
+    zone: Slug
+    why: Literal["weight_only", "rfid_only", "count_differs"]
+    since: Millis
+    rfid_units: int
+    weight_units: int | None = None
+    weight_g: Grams | None = None
+    epcs: Annotated[tuple[EpcHex, ...], msgspec.Meta(max_length=16)] = ()
+    skus: Annotated[tuple[ShortText, ...], msgspec.Meta(max_length=16)] = ()
 
 
 class PeopleCounted(Observation, frozen=True, kw_only=True, tag="people_counted"):
-    """People who crossed a counting line since the previous report of that line."""
+    """People who crossed a counting line since the previous report of that line.
+
+    Attributes:
+        entered, left: as counted.
+        estimated_entered, estimated_left: how many people these are on average, where the counter knows how
+            much it merges; None when it does not.
+        turned: came into the doorway and went back.
+        staff: how many of those counted were staff; a report with staff counts one direction only.
+    """
 
     line: Slug
     entered: Count = 0
     left: Count = 0
+    estimated_entered: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    estimated_left: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    turned: Count = 0
+    staff: Count = 0
 
 
 class InputChanged(Observation, frozen=True, kw_only=True, tag="input_changed"):
@@ -193,6 +254,35 @@ class GateBatch(Observation, frozen=True, kw_only=True, tag="gate_batch"):
     parts: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
+class TryOnStarted(Observation, frozen=True, kw_only=True, tag="try_on_started"):
+    """A tag was carried into a fitting room and stays there; ``at`` is when it came in.
+
+    Attributes:
+        session: tags that came into the room together share it; it names no person.
+        probability: how sure the edge is, 0 to 1.
+    """
+
+    session: Slug
+    room: Slug
+    epc: EpcHex
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+
+
+class TryOnEnded(Observation, frozen=True, kw_only=True, tag="try_on_ended"):
+    """A tag that was tried on has left the fitting room; ``at`` is when the room last heard it.
+
+    Attributes:
+        started_at: ``at`` of its ``try_on_started``.
+        worn: whether its signal moved as that of a worn garment does; None when that was not to be seen.
+    """
+
+    session: Slug
+    room: Slug
+    epc: EpcHex
+    started_at: Millis
+    worn: bool | None = None
+
+
 class DeviceHealth(Observation, frozen=True, kw_only=True, tag="device_health"):
     """A device changed its state, or repeats it once in a while.
 
@@ -245,12 +335,15 @@ AnyObservation: TypeAlias = (
     | TagPickedUp
     | TagPutBack
     | WeightChanged
+    | Disagreement
     | PeopleCounted
     | InputChanged
     | TagPresented
     | BarcodeScanned
     | LabelShown
     | GateBatch
+    | TryOnStarted
+    | TryOnEnded
     | DeviceHealth
     | Blind
     | Rejected
@@ -377,7 +470,25 @@ class SetLabel(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="s
     note: ShortText = ""
 
 
-AnyAction: TypeAlias = SetRegion | SetPower | SetInventory | SetAntennas | SetOutput | Tare | SetLabel
+MAX_ANCHORED: Final = 200
+"""Tags of one :class:`AnchorTags`; more go into several commands."""
+
+
+class AnchorTags(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="anchor_tags"):
+    """Take it from a stock-take where tags are. It is for the agent's own picture and sends nothing to the device.
+
+    Attributes:
+        zones: EPC → zone.
+        taken_at: when that was so; what the agent has told of a tag since then stands.
+    """
+
+    zones: Annotated[dict[EpcHex, Slug], msgspec.Meta(max_length=MAX_ANCHORED)]
+    taken_at: Millis
+
+
+AnyAction: TypeAlias = (
+    SetRegion | SetPower | SetInventory | SetAntennas | SetOutput | Tare | SetLabel | AnchorTags
+)
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

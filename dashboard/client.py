@@ -126,6 +126,24 @@ class HubClient:
         """
         return self.post(f"/v1/stores/{store}/orders/{quote(order_id, safe='')}/{action}", None, by=by)
 
+    def stock_takes(self, store: str, *, limit: int) -> Any:
+        """Return stock-takes with their totals, the last opened first."""
+        return self.get(f"/v1/stores/{store}/stock-takes", limit=limit)
+
+    def stock_take(self, store: str, stock_take_id: str) -> Any:
+        """Return a stock-take with its variance."""
+        return self.get(f"/v1/stores/{store}/stock-takes/{quote(stock_take_id, safe='')}")
+
+    def approve_stock_take(self, store: str, stock_take_id: str, *, by: str) -> Any:
+        """Post a closed stock-take; saying it twice posts once.
+
+        Raises:
+            HubRefusedError: it is not closed.
+            HubUnreachableError: no answer.
+        """
+        path = f"/v1/stores/{store}/stock-takes/{quote(stock_take_id, safe='')}/approve"
+        return self.post(path, {"by": by})
+
     def unmapped(self, store: str) -> Any:
         """Return codes of the till that name no product."""
         return self.get("/v1/pos/unmapped", store=store)
@@ -145,6 +163,10 @@ class HubClient:
     def duplicates(self, *, limit: int) -> Any:
         """Return EPCs that are not one tag, by kind."""
         return self.get("/v1/bindings/duplicates", limit=limit)
+
+    def disagreements(self, store: str, *, limit: int) -> Any:
+        """Return where RFID and weight do not agree and nobody has counted since, newest first."""
+        return self.get(f"/v1/stores/{store}/disagreements", limit=limit)
 
     def streams(self, store: str) -> Any:
         """Return the streams of the store's agents."""

@@ -5,6 +5,7 @@ Only secrets and addresses come from the environment: SHELFWISE_BROKER_HOST, SHE
 SHELFWISE_BROKER_PASSWORD and SHELFWISE_DEVICE_TOKEN.
 """
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,23 +20,50 @@ from contract.messages import ShortText
 from contract.settings import read_settings
 from edge.driver import DriverSpec, Framing, Transport
 from edge.drivers import driver
-from edge.model import Place, Tray
+from edge.model import Place, Tray, TrayItem
 from edge.outbox import Bounds
+from edge.sensing.agreement import AgreementSettings
+from edge.sensing.doorway import DoorwaySettings, FootfallSettings
 from edge.sensing.presence import PresenceSettings
 from edge.sensing.signals import EnrolmentSettings
+from edge.sensing.try_on_state import TryOnSettings
 from edge.sensing.weight import WeightSettings
 from edge.uplink import BrokerSettings
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+Gtin = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8,14}$")]
 DEFAULT_PORTS: Final = {"llrp": 5084, "http_client": 80}
 
 
+class TrayItemSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of several SKUs on a plate.
+
+    Attributes:
+        unit_weight_g: mean weight of a unit.
+        units: on the plate when it is set up; left out when nobody counted them.
+        gtin: GTIN that the tags of its units carry.
+    """
+
+    sku: ShortText
+    unit_weight_g: float
+    units: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    gtin: Gtin | None = None
+
+
 class TraySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What lies on a scale's plate, and where the plate is."""
+    """What lies on a scale's plate, and where the plate is: one SKU, or several under ``items``.
+
+    Attributes:
+        tagged: every unit on it carries a tag, so that RFID and weight of the zone are expected to agree.
+        gtin: GTIN that the tags of ``sku`` carry.
+    """
 
     zone: Slug
     sku: ShortText | None = None
     unit_weight_g: float | None = None
+    items: Annotated[tuple[TrayItemSettings, ...], msgspec.Meta(max_length=64)] = ()
+    tagged: bool = False
+    gtin: Gtin | None = None
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +84,8 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         antennas: antenna number → zone.
         tray: for a scale.
         line: name of a people counter's line, for example ``door``; else as the counter says.
+        front: zone that people stand in front of when this counter counts them.
+        fronts: number of an input → zone that a person stands in front of while it is high.
         role: ``enrolment`` for a reader on whose antenna tags are bound to products; it senses no zone.
     """
 
@@ -72,6 +102,8 @@ class DeviceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     antennas: dict[str, Slug] = {}
     tray: TraySettings | None = None
     line: Slug = ""
+    front: Slug = ""
+    fronts: dict[str, Slug] = {}
     role: Literal["sense", "enrolment"] = "sense"
 
 
@@ -113,7 +145,11 @@ class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outbox: Bounds = Bounds()
     presence: PresenceSettings = PresenceSettings()
     weight: WeightSettings = WeightSettings()
+    agreement: AgreementSettings = AgreementSettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
+    footfall: FootfallSettings = FootfallSettings()
+    doorways: tuple[DoorwaySettings, ...] = ()
+    try_on: TryOnSettings = TryOnSettings()
     epc: EpcFilter = EpcFilter()
 
 
@@ -160,6 +196,7 @@ def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
             )
     devices = tuple(_device(settings, path.name) for settings in config.devices)
     _no_twice([device.settings.id for device in devices], f"{path.name}: device id")
+    _check_doorways(config.doorways, devices, path.name)
     pushing = [device for device in devices if device.settings.transport == "http"]
     _no_twice([push_path(device.settings) for device in pushing], f"{path.name}: HTTP path")
     token = environment.get("SHELFWISE_DEVICE_TOKEN", "")
@@ -167,10 +204,12 @@ def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
         raise ConfigError(
             f"{path.name}: [http] host {config.http.host!r} is open to the network; expected environment variable SHELFWISE_DEVICE_TOKEN to be set, or one of {', '.join(LOOPBACK)}"
         )
+    place = _place(devices, path.name)
+    _check_rooms(config.try_on.rooms, place, path.name)
     return Edge(
         config=config,
         devices=devices,
-        place=_place(devices, path.name),
+        place=place,
         outbox_path=path.parent / config.agent.outbox,
         password=environment.get("SHELFWISE_BROKER_PASSWORD", ""),
         device_token=token,
@@ -210,19 +249,65 @@ def _device(settings: DeviceSettings, file: str) -> Device:
             f"{where}: table 'antennas' is missing; expected antenna number = zone, for example 1 = \"shelf-a\""
         )
     if spec.kind == "scale" and settings.tray is None:
-        raise ConfigError(f"{where}: table 'tray' is missing; expected zone, sku and unit_weight_g")
-    if (
-        settings.tray is not None
-        and settings.tray.unit_weight_g is not None
-        and settings.tray.unit_weight_g <= 0
-    ):
         raise ConfigError(
-            f"{where}: key 'unit_weight_g' is {settings.tray.unit_weight_g}; expected a weight above 0"
+            f"{where}: table 'tray' is missing; expected zone, and sku and unit_weight_g or items"
         )
+    if settings.tray is not None:
+        _check_tray(settings.tray, where)
     checked = read_settings(
         spec.settings, settings.settings, file=file, section=f"devices.{settings.id}.settings"
     )
     return Device(settings, spec, checked)
+
+
+def _check_tray(tray: TraySettings, where: str) -> None:
+    if tray.items and (tray.sku is not None or tray.unit_weight_g is not None):
+        raise ConfigError(
+            f"{where}: table 'tray' has both 'items' and 'sku' or 'unit_weight_g'; expected 'items' for several SKUs, or the other two for one"
+        )
+    weights = [item.unit_weight_g for item in tray.items]
+    for unit_weight_g in weights if tray.unit_weight_g is None else [tray.unit_weight_g]:
+        if unit_weight_g <= 0:
+            raise ConfigError(f"{where}: key 'unit_weight_g' is {unit_weight_g}; expected a weight above 0")
+    _no_twice([item.sku for item in tray.items], f"{where}: tray item", "item")
+
+
+def _check_doorways(doorways: tuple[DoorwaySettings, ...], devices: tuple[Device, ...], file: str) -> None:
+    kinds = {device.settings.id: device.spec.kind for device in devices}
+    beams: list[str] = []
+    for doorway in doorways:
+        where = f"{file}: doorway {doorway.line!r}"
+        if doorway.device not in kinds:
+            raise ConfigError(
+                f"{where}: key 'device' is {doorway.device!r}; expected a device of this file: {', '.join(kinds)}"
+            )
+        if kinds[doorway.device] != "rfid":
+            raise ConfigError(
+                f"{where}: device {doorway.device!r} is a {kinds[doorway.device]}; expected a reader with inputs for the beams"
+            )
+        beams += [f"{doorway.device} input {port}" for port in (doorway.outer, doorway.inner)]
+    counters = {device.settings.line for device in devices if device.settings.line}
+    _no_twice([*(doorway.line for doorway in doorways), *counters], f"{file}: counting line", "doorway")
+    _no_twice(beams, f"{file}: beam", "beam")
+
+
+def _check_rooms(rooms: tuple[str, ...], place: Place, file: str) -> None:
+    zones = sorted(set(place.zones.values()))
+    for room in rooms:
+        if room not in zones:
+            nearest = difflib.get_close_matches(room, zones, n=1)
+            hint = (
+                f"did you mean {nearest[0]!r}?" if nearest else f"antennas have {', '.join(zones) or 'none'}"
+            )
+            raise ConfigError(
+                f"{file}: [try_on] key 'rooms' names {room!r}; expected zones of readers' antennas, {hint}"
+            )
+        scales = [device for device, tray in place.trays.items() if tray.zone == room]
+        if scales:
+            raise ConfigError(
+                f"{file}: [try_on] key 'rooms' names {room!r}, in which scale {scales[0]!r} has its tray; expected a zone where nothing is for sale"
+            )
+    _no_twice(list(rooms), f"{file}: fitting room", "fitting room")
 
 
 def address_of(settings: DeviceSettings, where: str = "device") -> tuple[str, int]:
@@ -260,20 +345,54 @@ def _place(devices: tuple[Device, ...], file: str) -> Place:
                 raise ConfigError(f"{file}: device {device.settings.id!r}: {error}") from error
     return Place(
         zones=zones,
-        trays={
-            device.settings.id: Tray(
-                device.settings.tray.zone, device.settings.tray.sku, device.settings.tray.unit_weight_g
-            )
-            for device in devices
-            if device.settings.tray is not None
-        },
+        trays=_trays(devices, file),
         lines={device.settings.id: device.settings.line for device in devices if device.settings.line},
         silent_after_ms={device.settings.id: device.spec.silent_after_ms for device in devices},
         stations=frozenset(device.settings.id for device in devices if device.settings.role == "enrolment"),
+        fronts=_fronts(devices, file),
     )
 
 
-def _no_twice(names: list[str], what: str) -> None:
+def _fronts(devices: tuple[Device, ...], file: str) -> dict[tuple[str, int], str]:
+    fronts: dict[tuple[str, int], str] = {}
+    for device in devices:
+        where = f"{file}: device {device.settings.id!r}"
+        if device.settings.front:
+            if device.spec.kind != "counter":
+                raise ConfigError(
+                    f"{where}: key 'front' is for people counters; this is a {device.spec.kind}"
+                )
+            fronts[device.settings.id, 0] = device.settings.front
+        for port, zone in device.settings.fronts.items():
+            if not port.isdecimal() or int(port) < 1:
+                raise ConfigError(f"{where}: input {port!r} in 'fronts' is not a number from 1 up")
+            fronts[device.settings.id, int(port)] = zone
+    return fronts
+
+
+def _trays(devices: tuple[Device, ...], file: str) -> dict[str, Tray]:
+    trays: dict[str, Tray] = {}
+    unit_weight_g: dict[tuple[str, str], float] = {}
+    for device in devices:
+        tray = device.settings.tray
+        if tray is None:
+            continue
+        for item in tray.items:
+            known_g = unit_weight_g.setdefault((tray.zone, item.sku), item.unit_weight_g)
+            if known_g != item.unit_weight_g:
+                raise ConfigError(
+                    f"{file}: device {device.settings.id!r}: unit_weight_g of {item.sku!r} is {item.unit_weight_g} and {known_g} on another plate of zone {tray.zone!r}; expected one weight"
+                )
+        items = tuple(
+            TrayItem(item.sku, item.unit_weight_g, item.units, item.gtin and item.gtin.zfill(14))
+            for item in tray.items
+        )
+        gtin = tray.gtin and tray.gtin.zfill(14)
+        trays[device.settings.id] = Tray(tray.zone, tray.sku, tray.unit_weight_g, items, tray.tagged, gtin)
+    return trays
+
+
+def _no_twice(names: list[str], what: str, each: str = "device") -> None:
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"{what} {name!r} is used twice; every device needs its own")
+            raise ConfigError(f"{what} {name!r} is used twice; every {each} needs its own")

@@ -4,6 +4,7 @@ A **read** is one raw report as the device said it. Times are integer millisecon
 UTC, taken when the bytes arrived, unless the device stamps its reports itself.
 """
 
+from collections.abc import Collection
 from typing import Final, TypeAlias
 
 import msgspec
@@ -165,6 +166,8 @@ class Place(msgspec.Struct, frozen=True):
         lines: counter device → name of its line, where configuration names it.
         silent_after_ms: device → how long it may say nothing before it counts as silent.
         stations: readers of enrolment stations; they sense no zone.
+        fronts: (device, input port) → zone that a person stands in front of while the input is high; port 0
+            for a people counter that counts who comes there.
     """
 
     zones: dict[tuple[str, int], str]
@@ -172,6 +175,12 @@ class Place(msgspec.Struct, frozen=True):
     lines: dict[str, str]
     silent_after_ms: dict[str, int]
     stations: frozenset[str] = frozenset()
+    fronts: dict[tuple[str, int], str] = {}
+
+    def without(self, zones: Collection[str]) -> "Place":
+        """Return the place without the antennas of these zones."""
+        kept = {antenna: zone for antenna, zone in self.zones.items() if zone not in zones}
+        return msgspec.structs.replace(self, zones=kept)
 
     def zones_of(self, device: str) -> tuple[str, ...]:
         """Return the zones that go blind with this device, in a stable order."""
@@ -181,9 +190,75 @@ class Place(msgspec.Struct, frozen=True):
         return tuple(sorted(seen))
 
 
+class TrayItem(msgspec.Struct, frozen=True):
+    """One of several SKUs on a plate.
+
+    Attributes:
+        units: lay there when it was set up, None when nobody counted.
+        gtin: GTIN-14 that the tags of its units carry.
+    """
+
+    sku: str
+    unit_weight_g: float
+    units: int | None = None
+    gtin: str | None = None
+
+
 class Tray(msgspec.Struct, frozen=True):
-    """A weighed tray and what lies on it; ``sku`` None for a plate that only weighs."""
+    """A weighed tray and what lies on it.
+
+    Attributes:
+        zone: the shelf; plates of one zone share their goods.
+        sku: None for a plate that only weighs, and for one with several SKUs.
+        unit_weight_g: of ``sku``.
+        items: the SKUs of a plate with several.
+        tagged: its units carry tags, so that RFID and weight should agree.
+        gtin: GTIN-14 that the tags of ``sku`` carry.
+    """
 
     zone: str
     sku: str | None = None
     unit_weight_g: float | None = None
+    items: tuple[TrayItem, ...] = ()
+    tagged: bool = False
+    gtin: str | None = None
+
+
+class Near(msgspec.Struct, frozen=True, array_like=True):
+    """From ``since`` to ``until``, in ms, a hand or a person is likely to be at a zone."""
+
+    zone: str
+    since: int
+    until: int
+
+
+class Removal(msgspec.Struct, frozen=True, array_like=True):
+    """Goods with tags that left a zone, as a plate weighed them.
+
+    Attributes:
+        zone: which zone.
+        since: the plate was still quiet then, in ms.
+        at: when the plate had settled.
+        units: how many.
+        goods: (GTIN-14, expected units), None for goods whose GTIN nobody named; the sum is ``units``.
+    """
+
+    zone: str
+    since: int
+    at: int
+    units: int
+    goods: tuple[tuple[str | None, float], ...]
+
+
+class Hints(msgspec.Struct, frozen=True):
+    """What other sensors let the presence stage expect.
+
+    Attributes:
+        near: where a pick-up is likelier than usual.
+        vouched: where plates would have noticed one: it is less likely without a removal.
+        removals: since the last call.
+    """
+
+    near: tuple[Near, ...] = ()
+    vouched: tuple[Near, ...] = ()
+    removals: tuple[Removal, ...] = ()

@@ -12,17 +12,29 @@ from typing import Final
 import msgspec
 
 from contract.errors import LinkError
-from contract.messages import AnyAction, AnyObservation
+from contract.messages import AnchorTags, AnyAction, AnyObservation
 from edge.config import Device, Edge
 from edge.diagnosis import LineWatch
 from edge.driver import Driver
 from edge.model import Read, RejectRead, StatusRead, TagRead
 from edge.outbox import TELEMETRY, Outbox
+from edge.sensing.agreement import AgreementState, expect, restart_agreement, sense_agreement
+from edge.sensing.arrays import pack_array, unpack_array
+from edge.sensing.doorway import DoorwayState, restart_doorways, sense_doorways
 from edge.sensing.footfall import FootfallState, sense_footfall
 from edge.sensing.health import HealthState, restart_health, sense_health
-from edge.sensing.presence import PresenceState, restart_presence, sense_presence
+from edge.sensing.presence import sense_presence
+from edge.sensing.presence_state import (
+    PresenceState,
+    anchor_presence,
+    fit,
+    restart_presence,
+    stored_presence,
+)
 from edge.sensing.signals import SignalState, sense_signals
-from edge.sensing.weight import WeightState, sense_weight
+from edge.sensing.try_on import sense_try_ons
+from edge.sensing.try_on_state import TryOnState, reads_outside, restart_try_ons
+from edge.sensing.weight import WeightState, sense_weight, unsettled
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +54,9 @@ class SensingState(msgspec.Struct, frozen=True):
     footfall: FootfallState = FootfallState()
     health: HealthState = HealthState()
     signals: SignalState = SignalState()
+    doorways: DoorwayState = DoorwayState()
+    try_ons: TryOnState = TryOnState()
+    agreement: AgreementState = AgreementState()
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -66,6 +81,7 @@ class Pipeline:
     def __init__(self, edge: Edge, outbox: Outbox) -> None:
         self._edge = edge
         self._outbox = outbox
+        self._shelves = edge.place.without(edge.config.try_on.rooms)
         self._drivers: dict[str, Driver] = {
             device.settings.id: device.spec.build(device.settings.id, device.driver_settings)
             for device in edge.devices
@@ -80,7 +96,7 @@ class Pipeline:
         self.filtered: Counter[str] = Counter()
         self._unsaved: list[AnyObservation] = []
         self._saved_at = 0
-        self._encoder = msgspec.msgpack.Encoder()
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=pack_array)
         self._state = self._restore()
 
     def _restore(self) -> SensingState:
@@ -88,8 +104,8 @@ class Pipeline:
         if stored is None:
             return SensingState()
         try:
-            return msgspec.msgpack.decode(stored, type=SensingState)
-        except msgspec.MsgspecError as error:
+            return msgspec.msgpack.decode(stored, type=SensingState, dec_hook=unpack_array)
+        except (msgspec.MsgspecError, ValueError, TypeError) as error:
             log.error("event=checkpoint_unreadable error=%s effect=sensing_starts_anew", error)
             return SensingState()
 
@@ -102,7 +118,11 @@ class Pipeline:
         """The agent starts: the time since the last checkpoint was blind."""
         health, blind = restart_health(self._state.health, now, place=self._edge.place)
         self._state = msgspec.structs.replace(
-            self._state, health=health, presence=restart_presence(self._state.presence)
+            self._state,
+            health=health,
+            presence=restart_presence(self._state.presence),
+            try_ons=restart_try_ons(self._state.try_ons),
+            agreement=restart_agreement(self._state.agreement),
         )
         self._unsaved.extend(blind)
 
@@ -151,7 +171,19 @@ class Pipeline:
     def act(self, device: str, action: AnyAction, now: int) -> str | None:
         """Carry out a command; None when there is no such device, else the driver's answer."""
         driver = self._drivers.get(device)
-        return None if driver is None else driver.act(action, now)
+        if driver is None:
+            return None
+        if isinstance(action, AnchorTags):
+            self._anchor(action)
+            return ""
+        return driver.act(action, now)
+
+    def _anchor(self, action: AnchorTags) -> None:
+        presence = fit(self._state.presence, self._shelves)
+        presence = anchor_presence(presence, action.zones, action.taken_at)
+        self._state = msgspec.structs.replace(self._state, presence=presence)
+        # The command will not come again, so the next pass stores the state whether or not anything happens.
+        self._saved_at = 0
 
     def report(self, observation: AnyObservation) -> None:
         """Add an observation of the agent about itself."""
@@ -175,13 +207,39 @@ class Pipeline:
         if not self._edge.config.epc.keeps_all:
             reads = [self._passed(read) for read in reads]
         place, config, state = self._edge.place, self._edge.config, self._state
-        presence, tags = sense_presence(state.presence, reads, now, place=place, settings=config.presence)
+        doorways, crossed = sense_doorways(
+            state.doorways, reads, now, doorways=config.doorways, settings=config.footfall
+        )
+        if config.footfall.staff_epcs:
+            reads = [self._without_badge(read) for read in reads]
+        try_ons, tried = sense_try_ons(state.try_ons, reads, now, place=place, settings=config.try_on)
         weight, steps = sense_weight(state.weight, reads, now, place=place, settings=config.weight)
         footfall, people = sense_footfall(state.footfall, reads, now, place=place)
+        agreement, hints = expect(
+            state.agreement,
+            reads,
+            steps,
+            people,
+            unsettled(weight),
+            now,
+            place=place,
+            settings=config.agreement,
+        )
+        presence, tags = sense_presence(
+            state.presence,
+            reads_outside(reads, try_ons),
+            now,
+            place=self._shelves,
+            settings=config.presence,
+            hints=hints,
+        )
+        agreement, doubts = sense_agreement(
+            agreement, tags, steps, now, place=place, settings=config.agreement
+        )
         health, news = sense_health(state.health, reads, now, place=place)
         signals, said = sense_signals(state.signals, reads, now, place=place, settings=config.enrolment)
-        self._state = SensingState(presence, weight, footfall, health, signals)
-        fresh: list[AnyObservation] = [*tags, *steps, *people, *said, *news]
+        self._state = SensingState(presence, weight, footfall, health, signals, doorways, try_ons, agreement)
+        fresh: list[AnyObservation] = [*tags, *tried, *steps, *doubts, *people, *crossed, *said, *news]
         if suspect:
             fresh = [msgspec.structs.replace(observation, suspect=True) for observation in fresh]
         self._unsaved.extend(fresh)
@@ -189,15 +247,24 @@ class Pipeline:
         rejects = tuple(read for read in reads if isinstance(read, RejectRead))[:MAX_REJECTS_PER_PASS]
         if not (last or self._unsaved or rejects or now - self._saved_at >= CHECKPOINT_MS):
             return None
-        return Batch(tuple(self._unsaved), rejects, self._encoder.encode(self._state))
+        kept = msgspec.structs.replace(self._state, presence=stored_presence(self._state.presence))
+        return Batch(tuple(self._unsaved), rejects, self._encoder.encode(kept))
 
     def _passed(self, read: Read) -> Read:
         """Return the read, or a mere sign of life for a tag that does not count here."""
         if not isinstance(read, TagRead) or self._edge.config.epc.keeps(read.epc):
             return read
+        if read.epc in self._edge.config.footfall.staff_epcs:
+            return read
         if not self.filtered[read.device]:
             log.info("event=epc_filtered device=%s first=%s effect=counted_only", read.device, read.epc)
         self.filtered[read.device] += read.reads
+        return StatusRead(device=read.device, at=read.at, what="alive")
+
+    def _without_badge(self, read: Read) -> Read:
+        """Return the read, or a mere sign of life for a tag that staff wear: its EPC stays here."""
+        if not isinstance(read, TagRead) or read.epc not in self._edge.config.footfall.staff_epcs:
+            return read
         return StatusRead(device=read.device, at=read.at, what="alive")
 
     def _clock_set_back(self, now: int) -> None:
@@ -207,7 +274,16 @@ class Pipeline:
         )
         health, _ = restart_health(self._state.health, now, place=self._edge.place)
         presence = restart_presence(self._state.presence)
-        self._state = msgspec.structs.replace(self._state, health=health, presence=presence)
+        doorways = restart_doorways(self._state.doorways, now)
+        try_ons = restart_try_ons(self._state.try_ons)
+        self._state = msgspec.structs.replace(
+            self._state,
+            health=health,
+            presence=presence,
+            doorways=doorways,
+            try_ons=try_ons,
+            agreement=AgreementState(),
+        )
         self._saved_at = now
         for driver in self._drivers.values():
             driver.connected(now)

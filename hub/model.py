@@ -255,6 +255,178 @@ class TagUnbound(HubEvent, frozen=True, kw_only=True, tag="tag_unbound"):
     by: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
+CountWay = Literal["handheld", "fixed", "scanner", "hand"]
+
+MAX_COUNTED: Final = 5_000
+"""Tags or lines of one batch of a stock-take."""
+
+
+class TagSeen(msgspec.Struct, frozen=True, array_like=True):
+    """A tag that was read during a count, and when it was read last."""
+
+    epc: EpcHex
+    at: Millis
+
+
+class TagPlaced(msgspec.Struct, frozen=True, array_like=True):
+    """A tag that a count found: the zone where it was read last, and when."""
+
+    epc: EpcHex
+    at: Millis
+    zone: Slug
+
+
+class CountedUnits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Units counted under one code."""
+
+    code: Code
+    quantity: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+
+class StockTakeOpened(HubEvent, frozen=True, kw_only=True, tag="stock_take_opened"):
+    """A stock-take was begun. It changes no stock.
+
+    Attributes:
+        zones: what is to be counted; empty for the whole store.
+    """
+
+    stock_take_id: Code
+    zones: tuple[Slug, ...] = ()
+    by: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    note: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class StockCounted(HubEvent, frozen=True, kw_only=True, tag="stock_counted"):
+    """One batch of a count, ended at ``at``: tags, or units by code. It changes no stock.
+
+    Attributes:
+        batch_id: the counter's own; the same batch again adds nothing.
+        started_at: when the count of the zone began.
+        way: ``handheld`` and ``fixed`` readers count tags, and none says that nothing was there; ``scanner``
+            and ``hand`` count units, of the codes that are named and no others.
+    """
+
+    stock_take_id: Code
+    batch_id: Code
+    zone: Slug
+    way: CountWay
+    started_at: Millis
+    tags: Annotated[tuple[TagSeen, ...], msgspec.Meta(max_length=MAX_COUNTED)] = ()
+    lines: Annotated[tuple[CountedUnits, ...], msgspec.Meta(max_length=MAX_COUNTED)] = ()
+    by: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class Misplaced(msgspec.Struct, frozen=True, kw_only=True):
+    """A tag found in another zone than the ledger had it in."""
+
+    epc: EpcHex
+    expected_zone: Slug
+
+
+class VarianceLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What a count found of one SKU in one zone, beside what the ledger expected when it was counted.
+
+    Attributes:
+        sku: None for tags that nothing names.
+        zone: None for units in no zone: in hand, or nobody knows where.
+        counted: None when this SKU was not counted here; it stays as it is.
+        difference: ``counted - expected``.
+        moved: the part of the difference that sightings during the count explain.
+        missing: tags that were expected and not read anywhere.
+        unexpected: tags that were read and that the ledger had in no zone.
+        misplaced: tags that were read here and that the ledger had elsewhere.
+        price: per unit, as of the closing.
+        value: ``difference`` at that price.
+    """
+
+    sku: str | None
+    zone: str | None
+    expected: int
+    counted: int | None
+    difference: int | None
+    moved: int = 0
+    missing: tuple[EpcHex, ...] = ()
+    unexpected: tuple[EpcHex, ...] = ()
+    misplaced: tuple[Misplaced, ...] = ()
+    price: float | None = None
+    value: float | None = None
+
+
+class ZoneCounted(msgspec.Struct, frozen=True, kw_only=True):
+    """A zone whose tags were all read from ``started_at`` on.
+
+    Attributes:
+        zone: empty for what is in no zone, when the whole store was counted.
+    """
+
+    zone: Annotated[str, msgspec.Meta(max_length=64)]
+    started_at: Millis
+
+
+class UnitsAnchored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Units of a SKU counted in a zone.
+
+    Attributes:
+        zone: None for what is in no zone, when the whole store was counted.
+        at: when it was counted.
+        expected: what the ledger expected there; for a tagged SKU whose zone was read, the pieces without tag.
+        tray_units: what the trays of the zone said then, None where there is none.
+    """
+
+    sku: Code
+    zone: Slug | None = None
+    at: Millis
+    units: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)]
+    expected: int = 0
+    tray_units: int | None = None
+
+
+class StockTakeClosed(HubEvent, frozen=True, kw_only=True, tag="stock_take_closed"):
+    """Counting ended; the variance is what the approver is shown. It changes no stock.
+
+    Attributes:
+        zones, units, whole: what an approval will post.
+        not_counted: zones that were to be counted and have no batch; for the whole store, zones in which the
+            ledger has items whose tags nobody read. The whole store is then not anchored.
+    """
+
+    stock_take_id: Code
+    lines: tuple[VarianceLine, ...]
+    zones: tuple[ZoneCounted, ...] = ()
+    units: tuple[UnitsAnchored, ...] = ()
+    whole: bool = False
+    not_counted: tuple[Slug, ...] = ()
+    by: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class StockTakeApproved(HubEvent, frozen=True, kw_only=True, tag="stock_take_approved"):
+    """A person approved the count: from its own time on it is what on-hand starts from.
+
+    Attributes:
+        whole: the whole store was counted, so that what is in no zone starts anew as well.
+    """
+
+    stock_take_id: Code
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    zones: tuple[ZoneCounted, ...] = ()
+    units: tuple[UnitsAnchored, ...] = ()
+    whole: bool = False
+
+
+class TagsCounted(HubEvent, frozen=True, kw_only=True, tag="tags_counted"):
+    """Tags that an approved stock-take found: each was in its zone when it was read."""
+
+    stock_take_id: Code
+    tags: tuple[TagPlaced, ...]
+
+
+class StockTakeCancelled(HubEvent, frozen=True, kw_only=True, tag="stock_take_cancelled"):
+    """A stock-take was given up. It changes no stock."""
+
+    stock_take_id: Code
+    by: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
 OrderState = Literal["proposed", "approved", "sent", "in_transit", "received", "refused", "cancelled"]
 
 OPEN_STATES: Final[tuple[OrderState, ...]] = ("proposed", "approved", "sent", "in_transit")
@@ -299,6 +471,12 @@ AnyHubEvent: TypeAlias = (
     | NoticeChanged
     | GateConfirmed
     | Adjusted
+    | StockTakeOpened
+    | StockCounted
+    | StockTakeClosed
+    | StockTakeApproved
+    | TagsCounted
+    | StockTakeCancelled
     | TagBound
     | TagUnbound
     | OrderDecided

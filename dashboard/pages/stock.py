@@ -1,10 +1,12 @@
-"""Stock: find a product by name, SKU or EPC; where it is, in hand, sold, and when it was last seen to move."""
+"""Stock: find a product by name, SKU or EPC; where it is, in hand, sold, and when it was last seen to move; disagreements; stock-takes."""
 
 import pyarrow as pa
 import streamlit as st
 
 from dashboard.figures import matching, never_stocked
 from dashboard.poller import Search
+from dashboard.sections.disagreements import draw_disagreements
+from dashboard.sections.stock_takes import draw_stock_takes
 from dashboard.snapshot import Label, Snapshot, StockLine
 from dashboard.view import Screen, language, live, narrowed
 from dashboard.words import DASH, Words, plain
@@ -22,6 +24,14 @@ def query() -> str:
 
 def draw(screen: Screen, snapshot: Snapshot) -> None:
     """Draw the page."""
+    _draw_stock(screen, snapshot)
+    with st.container(key="section_disagreements", gap="small"):
+        draw_disagreements(screen, snapshot)
+    with st.container(key="section_stock_takes", gap="small"):
+        draw_stock_takes(screen, snapshot)
+
+
+def _draw_stock(screen: Screen, snapshot: Snapshot) -> None:
     words, text = screen.words, query()
     if not snapshot.lines:
         st.info(words("stock.no_products"), icon=":material/inventory_2:")

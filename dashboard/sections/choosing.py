@@ -1,4 +1,4 @@
-"""What the sections of the set-up page share: heading with age, one open card, choosing a product, telling the hub.
+"""What the sections that people act in share: heading with age, one open card, choosing a product, telling the hub.
 
 One card at most is open, so that one list of products at most goes to a phone. Cards keep their order, new
 ones come last: nothing changes places under a finger though the block is drawn every second. What became of a
@@ -24,7 +24,7 @@ OPEN: Final = "open_card"
 SAID: Final = "said_in_section"
 SAID_FOR_MS: Final = 8_000
 REFRESH_S: Final = 3.0
-DONE: Final = frozenset({"setup.mapped", "setup.bound", "setup.assigned", "gate.booked"})
+DONE: Final = frozenset({"setup.mapped", "setup.bound", "setup.assigned", "take.posted", "gate.booked"})
 
 Names = Mapping[str, tuple[str | None, str | None]]
 
@@ -34,11 +34,11 @@ def card(kind: str, name: str) -> str:
     return f"{kind}_{hashlib.blake2s(name.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
 
 
-def heading(screen: Screen, section: str, part: Part[Any], source: Source[Any]) -> None:
-    """Draw a section's title, how old its figures are, and what became of the last tap in it."""
+def heading(screen: Screen, section: str, part: Part[Any], source: Source[Any], *, title: str = "") -> None:
+    """Draw a section's title (that of the set-up page unless one is given), how old its figures are, and what became of the last tap in it."""
     words = screen.words
     with st.container(key=f"head_{section}", horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(words(f"setup.{section}"), anchor=False, width="content")
+        st.subheader(words(title or f"setup.{section}"), anchor=False, width="content")
         if part.value is not None:
             age_badge(words, part.age_s, max(PERIOD_S, source.period_ms / 1000))
     say(screen, section)

@@ -1,290 +1,386 @@
 """Which zone a tag is in: arrived, moved, picked up, put back.
 
-Strategy. Per tag and zone a smoothed RSSI is kept. A tag arrives after two reads within five seconds,
-in the zone that hears it best, once it has been heard for a moment (one read alone may be a ghost). It moves
-when another zone has been louder by ``move_db`` for ``move_hold_ms``. It is picked up when it was silent
-for ``depart_ms`` of time *in which its reader was alive*, longer for tags that are rarely read. A reader
-that says nothing at all is blind, and a blind reader makes nothing depart.
+Strategy. Reads are gathered into cycles of ``cycle_ms``; when a cycle is over, the filter of
+:mod:`edge.sensing.belief` is updated once and :mod:`edge.sensing.verdict` says what can be said. So the result
+depends on the times of the reads and not on the order or the pieces in which they came, as long as they come
+within ``late_ms``. An antenna whose device gave no sign of life in a cycle adds no evidence: what cannot be
+seen does not depart.
 
-The margins are those of common RSSI hysteresis practice (6 dB, see docs/sensing.md); EMA weight 0.3
-is about the last five reads.
+The state is immutable: every call returns a new one, whose arrays nobody writes to any more. A restart keeps
+beliefs and drops the cycle that was being gathered.
 """
 
-from typing import Final
+from typing import Annotated, Any, Final
 
 import msgspec
+import numpy as np
 
 from contract.messages import AnyObservation, TagArrived, TagMoved, TagPickedUp, TagPutBack
-from edge.model import NOT_SENSING, InputRead, Place, Read, RejectRead, StatusRead, TagRead
+from edge.model import NOT_SENSING, Hints, InputRead, Place, Read, RejectRead, StatusRead, TagRead
+from edge.sensing import claims as cl
+from edge.sensing import tuning
+from edge.sensing.belief import (
+    AWAY,
+    NOWHERE,
+    Flags,
+    Floats,
+    Heard,
+    Ints,
+    Shop,
+    Tags,
+    update,
+)
+from edge.sensing.placement import calibrate
+from edge.sensing.presence_state import Columns, Pending, PresenceState, Times, fit, with_removals, with_rows
+from edge.sensing.verdict import Thresholds, Verdicts, decide
 
-EMA_WEIGHT: Final = 0.3
 ASSUMED_RSSI_DBM: Final = -60.0
-ALIVE_MS: Final = 3_000
+CALIBRATE_EVERY: Final = 10
+GHOST_MS: Final = 10_000
+GAP_MS: Final = 2_000
+RECENT_MS: Final = 60_000
+"""A tag that was put down anew was lifted at its last gap, if that is no longer ago; else it was pushed along."""
+
+CATCH_UP: Final = 5
+"""After a pause only so many cycles are looked at; nothing was heard in the others."""
+
+NO_HINTS: Final = Hints()
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class PresenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Thresholds of the presence stage.
+    """Settings of the presence stage.
 
     Attributes:
-        arrive_reads: reads within 5 s that make a new tag believable.
-        arrive_hold_ms: how long a new tag is heard before its zone is decided.
-        depart_ms: silence, while the reader is alive, that means the tag left its zone.
-        depart_gaps: … or this many of the tag's own usual gaps between reads, if that is longer.
-        depart_max_ms: the longest silence that ``depart_gaps`` may ask for.
-        move_db: how much louder another zone must be.
-        move_hold_ms: for how long.
+        cycle_ms: one step of the filter; every antenna should have had its turn.
+        late_ms: reads may come this much after the end of their cycle.
+        arrive_reads: cycles with a read that make a new tag believable.
+        leave_nats: evidence for "picked up".
+        enter_nats: evidence for "put down".
+        move_nats: evidence for another zone.
+        fingerprint: judge a tag by its own history; without, by what its zone's other tags look like.
         forget_ms: a tag picked up this long ago arrives anew instead of being put back.
     """
 
-    arrive_reads: int = 2
-    arrive_hold_ms: int = 1_500
-    depart_ms: int = 6_000
-    depart_gaps: float = 8.0
-    depart_max_ms: int = 30_000
-    move_db: float = 6.0
-    move_hold_ms: int = 3_000
-    forget_ms: int = 24 * 3_600_000
-
-
-class Heard(msgspec.Struct, frozen=True, array_like=True):
-    """How one zone hears one tag.
-
-    Attributes:
-        rssi_dbm: smoothed.
-        at: last read.
-        reads: reads since the tag was last decided upon.
-        antenna: of the last read.
-        device: of the last read.
-    """
-
-    rssi_dbm: float
-    at: int
-    reads: int
-    antenna: int
-    device: str
-
-
-class TagState(msgspec.Struct, frozen=True, array_like=True):
-    """What is known of one tag.
-
-    Attributes:
-        zone: where it is; None while it is in nobody's zone.
-        picked_from: zone it was picked up from, None if it never was.
-        picked_at: last read before the pick-up.
-        first_at: first read of the present, undecided hearing.
-        heard: per zone.
-        seen_clock: live time of the zone's device when the tag was last read in its zone.
-        gap_ms: smoothed gap between reads in its zone, in live time.
-        louder_since: since when another zone is louder, 0 for not.
-        told_at: event time of the last observation about it; the next one is never dated before it,
-            because the hub orders what it hears of an item by event time.
-    """
-
-    zone: str | None = None
-    picked_from: str | None = None
-    picked_at: int = 0
-    first_at: int = 0
-    heard: dict[str, Heard] = {}
-    seen_clock: int = 0
-    gap_ms: float = 0.0
-    louder_since: int = 0
-    told_at: int = 0
-
-
-class PresenceState(msgspec.Struct, frozen=True):
-    """State of the stage.
-
-    Attributes:
-        tags: EPC → what is known.
-        live_ms: device → total time it has been alive.
-        life_at: device → last sign of life.
-        now: time of the last call.
-    """
-
-    tags: dict[str, TagState] = {}
-    live_ms: dict[str, int] = {}
-    life_at: dict[str, int] = {}
-    now: int = 0
+    cycle_ms: Annotated[int, msgspec.Meta(ge=200, le=10_000)] = 1_000
+    late_ms: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 250
+    arrive_reads: Annotated[int, msgspec.Meta(ge=1)] = 2
+    leave_nats: Positive = 2.2
+    enter_nats: Positive = 2.0
+    move_nats: Positive = 4.0
+    fingerprint: bool = True
+    forget_ms: Annotated[int, msgspec.Meta(ge=0)] = 24 * 3_600_000
 
 
 def sense_presence(
-    state: PresenceState, reads: list[Read], now: int, *, place: Place, settings: PresenceSettings
+    state: PresenceState,
+    reads: list[Read],
+    now: int,
+    *,
+    place: Place,
+    settings: PresenceSettings,
+    hints: Hints = NO_HINTS,
 ) -> tuple[PresenceState, list[AnyObservation]]:
-    """Fold reads up to ``now`` into the state; return it with what happened.
+    """Take reads up to ``now``; return the state with what happened in the cycles that are over.
 
     Args:
         state: from the previous call, or ``PresenceState()``.
-        reads: what came since, in order of arrival.
+        reads: what came since, in any order.
         now: ms; must not go back.
         place: antennas to zones.
         settings: thresholds.
+        hints: what other sensors saw; they count for the cycles they concern, however these are cut into calls.
     """
-    live_ms, life_at = _live_clocks(state, reads, now)
-    tags = dict(state.tags)
+    state = fit(state, place)
+    state = with_removals(state, hints)
+    first_open = (now - settings.late_ms) // settings.cycle_ms
+    oldest = first_open - CATCH_UP
+    opened = state.cycle or min((read.at for read in reads), default=now) // settings.cycle_ms
+    opened = max(opened, oldest)
+    column = {antenna: number for number, antenna in enumerate(state.antennas)}
+    pending, alive = list(state.pending), set(state.alive)
     for read in reads:
-        if isinstance(read, TagRead):
-            zone = place.zones.get((read.device, read.antenna))
-            if zone is not None:
-                tags[read.epc] = _hear(
-                    tags.get(read.epc, TagState()), read, zone, live_ms.get(read.device, 0)
-                )
+        cycle = max(read.at // settings.cycle_ms, opened)
+        if isinstance(read, TagRead) and (number := column.get((read.device, read.antenna))) is not None:
+            rssi = ASSUMED_RSSI_DBM if read.rssi_dbm is None else read.rssi_dbm
+            pending.append(Pending(cycle, read.epc, number, rssi, max(1, read.reads), read.at))
+        if _lives(read):
+            alive.add((cycle, read.device))
     observations: list[AnyObservation] = []
-    for epc, tag in list(tags.items()):
-        if _rests(tag, live_ms, settings):
-            continue
-        decided, observation = (
-            _decide_absent(epc, tag, now, settings)
-            if tag.zone is None
-            else _decide_present(epc, tag, tag.zone, now, live_ms, settings)
-        )
-        if observation is not None:
-            observations.append(observation)
-        if decided is None:
-            del tags[epc]
-        elif decided is not tag:
-            tags[epc] = decided
-    return PresenceState(tags, live_ms, life_at, now), observations
-
-
-def _rests(tag: TagState, live_ms: dict[str, int], settings: PresenceSettings) -> bool:
-    """True for a tag on its shelf that nobody else hears and that cannot be overdue: most of a shop."""
-    if tag.zone is None or len(tag.heard) > 1 or tag.louder_since or tag.seen_clock < 0:
-        return False
-    silent_ms = live_ms.get(tag.heard[tag.zone].device, 0) - tag.seen_clock
-    return silent_ms <= min(settings.depart_ms, settings.depart_max_ms)
-
-
-def _live_clocks(state: PresenceState, reads: list[Read], now: int) -> tuple[dict[str, int], dict[str, int]]:
-    """Advance each device's live time by the part of the step in which it was alive."""
-    life_at = dict(state.life_at)
-    live_ms = dict(state.live_ms)
-    for read in reads:
-        if isinstance(read, RejectRead | InputRead) or (
-            isinstance(read, StatusRead) and read.what in NOT_SENSING
-        ):
-            continue
-        previous = life_at.get(read.device)
-        at = min(read.at, now)
-        if previous is None:
-            live_ms.setdefault(read.device, 0)
-        elif at > previous:
-            live_ms[read.device] += min(at - previous, ALIVE_MS)
-        life_at[read.device] = max(at, previous or 0)
-    return live_ms, life_at
-
-
-def _hear(tag: TagState, read: TagRead, zone: str, clock: int) -> TagState:
-    rssi = ASSUMED_RSSI_DBM if read.rssi_dbm is None else read.rssi_dbm
-    known = tag.heard.get(zone)
-    fresh = known is None or read.at - known.at > 10_000
-    heard = Heard(
-        rssi if fresh or known is None else known.rssi_dbm + EMA_WEIGHT * (rssi - known.rssi_dbm),
-        read.at,
-        1 if fresh or known is None else known.reads + 1,
-        read.antenna,
-        read.device,
-    )
-    changes: dict[str, object] = {"heard": {**tag.heard, zone: heard}}
-    if tag.zone is None and (not tag.first_at or read.at - max(h.at for h in tag.heard.values()) > 5_000):
-        changes["first_at"] = read.at
-        changes["heard"] = {zone: msgspec.structs.replace(heard, reads=1, rssi_dbm=rssi)}
-    if tag.zone == zone:
-        gap = max(0, clock - tag.seen_clock)
-        changes["gap_ms"] = tag.gap_ms + 0.1 * (gap - tag.gap_ms) if gap else tag.gap_ms
-        changes["seen_clock"] = clock
-    return msgspec.structs.replace(tag, **changes)
-
-
-def _decide_absent(
-    epc: str, tag: TagState, now: int, settings: PresenceSettings
-) -> tuple[TagState | None, AnyObservation | None]:
-    """A tag in no zone: does it arrive, is it put back, is it forgotten?"""
-    last = max((heard.at for heard in tag.heard.values()), default=0)
-    if now - last > 5_000 or not tag.first_at:
-        stale = now - max(tag.picked_at, last) > settings.forget_ms
-        if tag.picked_from is None and tag.first_at:
-            return None, None  # a single stray read: nothing to remember
-        return (None if stale else tag), None
-    total = sum(heard.reads for heard in tag.heard.values())
-    if total < settings.arrive_reads or now - tag.first_at < settings.arrive_hold_ms:
-        return tag, None
-    zone, heard = max(tag.heard.items(), key=lambda item: (item[1].rssi_dbm, item[1].reads))
-    at = max(tag.first_at, tag.told_at)
-    decided = TagState(zone=zone, heard={zone: heard}, seen_clock=-1, told_at=at)
-    common = {"at": at, "device": heard.device, "epc": epc, "zone": zone}
-    antenna, rssi = heard.antenna, round(heard.rssi_dbm, 1)
-    if tag.picked_from is None or tag.first_at - tag.picked_at > settings.forget_ms:
-        return decided, TagArrived(**common, antenna=antenna, rssi_dbm=rssi)  # type: ignore[arg-type]
-    return decided, TagPutBack(
-        **common,  # type: ignore[arg-type]
-        from_zone=tag.picked_from,
-        picked_at=min(tag.picked_at, tag.first_at),
-        antenna=antenna,
-        rssi_dbm=rssi,
+    for cycle in range(opened, first_open):
+        due = [read for read in pending if read.cycle <= cycle]
+        pending = [read for read in pending if read.cycle > cycle]
+        state, columns = _columns(state, due)
+        living = {device for at, device in alive if at <= cycle}
+        alive = {(at, device) for at, device in alive if at > cycle}
+        mask = np.array([device in living for device, _ in state.antennas], dtype=bool)
+        end = (cycle + 1) * settings.cycle_ms
+        state, told = fold_cycle(state, columns, mask, cycle, end, settings=settings, hints=hints)
+        observations += told
+    return (
+        msgspec.structs.replace(
+            state,
+            cycle=max(opened, first_open),
+            pending=tuple(pending),
+            alive=tuple(sorted(alive)),
+            now=now,
+        ),
+        observations,
     )
 
 
-def _decide_present(
-    epc: str, tag: TagState, zone: str, now: int, live_ms: dict[str, int], settings: PresenceSettings
-) -> tuple[TagState, AnyObservation | None]:
-    """A tag in a zone: has it left, is it louder elsewhere?"""
-    own = tag.heard[zone]
-    clock = live_ms.get(own.device, 0)
-    if tag.seen_clock < 0:
-        tag = msgspec.structs.replace(tag, seen_clock=clock)
-    silent_ms = clock - tag.seen_clock
-    patience = min(
-        max(float(settings.depart_ms), settings.depart_gaps * tag.gap_ms), float(settings.depart_max_ms)
-    )
-    others = {
-        name: heard
-        for name, heard in tag.heard.items()
-        if name != zone and now - heard.at <= settings.depart_ms
-    }
-    best = max(others.items(), key=lambda item: item[1].rssi_dbm, default=None)
-    if best is not None:
-        louder = best[1].rssi_dbm > own.rssi_dbm + settings.move_db or (
-            silent_ms > patience and best[1].rssi_dbm > own.rssi_dbm - settings.move_db
-        )
-        if not louder:
-            tag = tag if not tag.louder_since else msgspec.structs.replace(tag, louder_since=0)
-        elif not tag.louder_since:
-            tag = msgspec.structs.replace(tag, louder_since=now)
-        elif now - tag.louder_since >= settings.move_hold_ms and best[1].reads >= 3:
-            at = max(tag.louder_since, tag.told_at)
-            moved = TagState(zone=best[0], heard={best[0]: best[1]}, seen_clock=-1, told_at=at)
-            return moved, TagMoved(
-                at=at,
-                device=best[1].device,
-                epc=epc,
-                zone=best[0],
-                from_zone=zone,
-                antenna=best[1].antenna,
-                rssi_dbm=round(best[1].rssi_dbm, 1),
-            )
-        if louder:
-            return tag, None
-        if now - best[1].at <= ALIVE_MS:
-            # Heard next door, but faintly: a body in front of the shelf rather than an empty place.
-            patience = float(settings.depart_max_ms)
-    elif tag.louder_since:
-        tag = msgspec.structs.replace(tag, louder_since=0)
-    if silent_ms <= patience:
-        return tag, None
-    at = max(own.at, tag.told_at)
-    gone = TagState(picked_from=zone, picked_at=at, told_at=at)
-    return gone, TagPickedUp(at=at, device=own.device, epc=epc, zone=zone)
+def fold_cycle(
+    state: PresenceState,
+    columns: Columns,
+    alive: Flags,
+    cycle: int,
+    end: int,
+    *,
+    settings: PresenceSettings,
+    hints: Hints = NO_HINTS,
+) -> tuple[PresenceState, list[AnyObservation]]:
+    """Fold one cycle that is over.
 
-
-def restart_presence(state: PresenceState) -> PresenceState:
-    """The agent has started again, or the clock was set back: no span that was being measured goes on.
-
-    Time the agent was down is no silence of the tags, and half an arrival is none.
+    Args:
+        state: fitted to its place, with a row for every tag in ``columns``.
+        columns: the reads.
+        alive: per antenna, whether its device gave a sign of life.
+        cycle: its number.
+        end: its end in ms.
+        settings: thresholds.
+        hints: as for :func:`sense_presence`.
     """
-    tags = {}
-    for epc, tag in state.tags.items():
-        if tag.zone is not None:
-            tags[epc] = msgspec.structs.replace(tag, louder_since=0)
-        elif tag.picked_from is not None:
-            tags[epc] = msgspec.structs.replace(tag, heard={}, first_at=0)
-    return PresenceState(tags, state.live_ms, {}, state.now)
+    tags, shop, times = state.tags, state.shop, state.times
+    if tags is None or shop is None or times is None or not alive.any() or not len(tags.zone):
+        return state, []
+    count, antennas = tags.reads.shape
+    reads = np.zeros((count, antennas))
+    total = np.zeros((count, antennas))
+    np.add.at(reads, (columns.tag, columns.antenna), columns.reads)
+    np.add.at(total, (columns.tag, columns.antenna), columns.rssi_dbm * columns.reads)
+    read = reads > 0
+    at = np.zeros(count, dtype=np.int64)
+    np.maximum.at(at, columns.tag, columns.at)
+    times = _heard_at(times, at, tags)
+    active = np.nonzero((tags.zone != NOWHERE) | read.any(axis=1) | (tags.belief[:, AWAY] < 0.999))[0]
+    if len(active):
+        lift = _lift(state.zones, hints, end)
+        heard = Heard(read[active], (total / np.maximum(reads, 1))[active], alive, lift)
+        part = tags.taken(active)
+        part, shop = update(part, shop, heard, fingerprint=settings.fingerprint)
+        limits = Thresholds(
+            settings.leave_nats, settings.enter_nats, settings.move_nats, settings.arrive_reads
+        )
+        claiming = _Claiming(state, part, times, active, lift, end, settings)
+        part, verdicts = decide(claiming.settled, shop, heard, cycle, limits)
+        state = claiming.closed(state, verdicts, part)
+        told = _Telling(state, part, shop, times, active, settings)
+        observations = told.tell(verdicts, end)
+        times = told.times
+        tags = _written_back(tags, part, active)
+    else:
+        observations = []
+    if cycle % CALIBRATE_EVERY == 0:
+        tags, shop = calibrate(tags, shop)
+    state = msgspec.structs.replace(state, tags=tags, shop=shop, times=times)
+    return (_swept(state, end, settings) if cycle % CALIBRATE_EVERY == 0 else state), observations
+
+
+def _lift(zones: tuple[str, ...], hints: Hints, end: int) -> Floats:
+    """Return how much likelier than usual a pick-up is in each zone in the cycle that ends then."""
+    near = {hint.zone for hint in hints.near if hint.since <= end <= hint.until}
+    vouched = {hint.zone for hint in hints.vouched if hint.since <= end <= hint.until}
+    return np.array(
+        [
+            (tuning.LIFT_HINTED if zone in near else 1.0) * (tuning.LIFT_VOUCHED if zone in vouched else 1.0)
+            for zone in zones
+        ]
+    )
+
+
+class _Claiming:
+    """Weighed removals beside one cycle's beliefs; does nothing where nothing was weighed."""
+
+    def __init__(
+        self,
+        state: PresenceState,
+        tags: Tags,
+        times: Times,
+        active: Ints,
+        lift: Floats,
+        end: int,
+        settings: PresenceSettings,
+    ) -> None:
+        due = [removal for removal in state.removals if removal.at <= end]
+        self._later = tuple(removal for removal in state.removals if removal.at > end)
+        self._claims: list[cl.Claim] = []
+        self._rows: dict[str, int] = {}
+        self.settled = tags
+        self._epcs: list[str] = []
+        if not state.claims and not due:
+            return
+        whole = list(state.rows)
+        self._epcs = [whole[row] for row in active.tolist()]
+        self._rows = {epc: row for row, epc in enumerate(self._epcs)}
+        prior = tuning.LIFT * tuning.LIFT_QUIET * lift
+        self._lift = float(prior.min())
+        self.settled = tags.copied()
+        self._claims = cl.settle_claims(
+            state.claims,
+            due,
+            self.settled,
+            self._rows,
+            times.picked_at[active],
+            dict(zip(state.zones, prior.tolist(), strict=True)),
+            end,
+            settings.cycle_ms,
+        )
+
+    def closed(self, state: PresenceState, verdicts: Verdicts, tags: Tags) -> PresenceState:
+        """Return the state with the claims that are still open."""
+        claims: tuple[cl.Claim, ...] = ()
+        if self._claims:
+            told = [self._epcs[row] for row, _ in verdicts.picked]
+            claims = cl.close_claims(self._claims, told, tags, self._rows, self._lift)
+        if claims or state.claims or self._later != state.removals:
+            return msgspec.structs.replace(state, claims=claims, removals=self._later)
+        return state
+
+
+def _lives(read: Read) -> bool:
+    return not (
+        isinstance(read, RejectRead | InputRead)
+        or (isinstance(read, StatusRead) and read.what in NOT_SENSING)
+    )
+
+
+def _columns(state: PresenceState, reads: list[Pending]) -> tuple[PresenceState, Columns]:
+    """Return the reads as columns, with a row for each tag."""
+    state = with_rows(state, dict.fromkeys(read.epc for read in reads))
+    return state, Columns(
+        np.array([state.rows[read.epc] for read in reads], dtype=np.int64),
+        np.array([read.antenna for read in reads], dtype=np.int64),
+        np.array([read.rssi_dbm for read in reads], dtype=np.float64),
+        np.array([read.reads for read in reads], dtype=np.int64),
+        np.array([read.at for read in reads], dtype=np.int64),
+    )
+
+
+def _heard_at(times: Times, at: Ints, tags: Tags) -> Times:
+    """Note when tags were read, where a gap lies behind them, and where a new placement may begin."""
+    read = at > 0
+    gap = read & (times.last_at > 0) & (at - times.last_at > GAP_MS)
+    begins = read & (tags.zone == NOWHERE) & (tags.reads.sum(axis=1) == 0)
+    return times._replace(
+        gap_at=np.where(gap, times.last_at, times.gap_at),
+        first_at=np.where(begins, at, times.first_at),
+        last_at=np.maximum(times.last_at, at),
+    )
+
+
+def _written_back(tags: Tags, part: Tags, rows: Ints) -> Tags:
+    if len(rows) == len(tags.zone):
+        return part
+    whole = tags.copied()
+    for column, new in zip(whole, part, strict=True):
+        column[rows] = new
+    return whole
+
+
+class _Telling:
+    """Verdicts about rows on the way to observations about EPCs."""
+
+    def __init__(
+        self,
+        state: PresenceState,
+        tags: Tags,
+        shop: Shop,
+        times: Times,
+        active: Ints,
+        settings: PresenceSettings,
+    ) -> None:
+        self.times = Times(*(column.copy() for column in times))
+        self._state, self._tags, self._shop = state, tags, shop
+        self._epcs = list(state.rows)
+        self._active = active
+        self._settings = settings
+
+    def tell(self, verdicts: Verdicts, end: int) -> list[AnyObservation]:
+        """Return one observation for each verdict, in order of rows within a kind."""
+        told: list[AnyObservation] = []
+        for row, zone in verdicts.picked:
+            told.append(self._picked(row, zone, self.times.last_at, end))
+        slid = []
+        for row, left, zone in verdicts.returned:
+            gap_at = int(self.times.gap_at[self._active[row]])
+            if end - gap_at <= RECENT_MS:
+                told.append(self._picked(row, left, self.times.gap_at, end))
+                told.append(self._put(row, zone, left, end, end))
+            elif left != zone:
+                slid.append((row, left, zone))
+        for row, zone in verdicts.put:
+            first = int(self.times.first_at[self._active[row]]) or end
+            told.append(self._put(row, zone, int(self._tags.origin[row]), first, end))
+        for row, left, zone in [*slid, *verdicts.moved]:
+            told.append(
+                TagMoved(
+                    at=self._dated(row, end),
+                    zone=self._state.zones[zone],
+                    from_zone=self._state.zones[left],
+                    **self._seen(row, zone),
+                )
+            )
+        return told
+
+    def _picked(self, row: int, zone: int, since: Ints, end: int) -> TagPickedUp:
+        at = self._dated(row, int(since[self._active[row]]) or end)
+        self.times.picked_at[self._active[row]] = at
+        seen = self._seen(row, zone)
+        return TagPickedUp(at=at, device=seen["device"], epc=seen["epc"], zone=self._state.zones[zone])
+
+    def _put(self, row: int, zone: int, left: int, first: int, end: int) -> TagArrived | TagPutBack:
+        picked_at = int(self.times.picked_at[self._active[row]])
+        at = self._dated(row, first)
+        where = self._state.zones[zone]
+        if not picked_at or end - picked_at > self._settings.forget_ms:
+            return TagArrived(at=at, zone=where, **self._seen(row, zone))
+        return TagPutBack(
+            at=at, zone=where, from_zone=self._state.zones[left], picked_at=picked_at, **self._seen(row, zone)
+        )
+
+    def _dated(self, row: int, at: int) -> int:
+        told_at = self.times.told_at
+        told_at[self._active[row]] = max(at, int(told_at[self._active[row]]))
+        return int(told_at[self._active[row]])
+
+    def _seen(self, row: int, zone: int) -> dict[str, Any]:
+        """Return who is meant, and the antenna that hears it best (in the end its zone's)."""
+        levels = np.where(self._tags.heard[row] > 0, self._tags.level_dbm[row], -np.inf)
+        best = int(levels.argmax()) if np.isfinite(levels).any() else int(self._shop.rate[zone].argmax())
+        device, antenna = self._state.antennas[best]
+        seen = {"device": device, "antenna": antenna, "epc": self._epcs[self._active[row]]}
+        if np.isfinite(levels[best]):
+            seen["rssi_dbm"] = round(float(levels[best]), 1)
+        return seen
+
+
+def _swept(state: PresenceState, now: int, settings: PresenceSettings) -> PresenceState:
+    """Drop tags that were a ghost, and tags that were picked up very long ago."""
+    tags, times = state.tags, state.times
+    if tags is None or times is None:
+        return state
+    nowhere = tags.zone == NOWHERE
+    never = nowhere & (times.told_at == 0) & (now - times.last_at > GHOST_MS)
+    latest = np.maximum(times.last_at, times.picked_at)
+    stale = nowhere & (times.told_at > 0) & (now - latest > settings.forget_ms)
+    stays = ~(never | stale)
+    if stays.all():
+        return state
+    kept = [epc for epc, row in state.rows.items() if stays[row]]
+    return msgspec.structs.replace(
+        state,
+        rows={epc: row for row, epc in enumerate(kept)},
+        tags=tags.taken(stays),
+        times=Times(*(column[stays] for column in times)),
+    )

@@ -1,4 +1,8 @@
-"""How many units lie on a tray: steps from one settled weight to the next.
+"""What lies on weighed trays: steps from one settled weight to the next.
+
+A plate with several SKUs is judged by its dispersion (:mod:`edge.sensing.weight_settling`), and each step is
+explained by the goods of its shelf (:mod:`edge.sensing.weight_plates`). The rest of this file is about trays
+with one SKU, or none: how many units lie there.
 
 Strategy. A reading is settled when the plate has been quiet for ``settle_ms``: every reading flagged
 stable by the scale, or all within a narrow range. The step from the previous settled weight, divided
@@ -14,36 +18,16 @@ import msgspec
 
 from contract.messages import AnyObservation, WeightChanged
 from edge.model import Place, Read, Tray, WeightRead
+from edge.sensing.weight_identity import Thing
+from edge.sensing.weight_plates import PlateState, Shelf, tell_step
+from edge.sensing.weight_settings import WeightSettings as WeightSettings
+from edge.sensing.weight_settling import settle
 
 MAX_WINDOW: Final = 40
 MIN_READINGS: Final = 3
 SLOW_MS: Final = 2_500
 """A scale that is asked a few times a second by a busy machine gives fewer readings in ``settle_ms``; its last
 three decide then, as long as they are from within this time."""
-
-
-class WeightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Thresholds of the weight stage.
-
-    Attributes:
-        settle_ms: how long the plate must be quiet.
-        doubt_ms: … before a step that fits no whole number is believed; a hand or a slow cell may still move it.
-        quiet_g: range of readings that still counts as quiet, when the scale gives no stable flag.
-        min_step_units: a smaller step, in units, is drift.
-        fit_units: how far from a whole number a step of one unit may be.
-        fit_share: … growing by this share of the step.
-        drift_gain: how much of a small difference the reference takes over per settled reading.
-        min_step_g: smallest step on a tray without a unit weight.
-    """
-
-    settle_ms: int = 500
-    doubt_ms: int = 3_000
-    quiet_g: float = 1.5
-    min_step_units: float = 0.4
-    fit_units: float = 0.3
-    fit_share: float = 0.01
-    drift_gain: float = 0.05
-    min_step_g: float = 15.0
 
 
 class TrayState(msgspec.Struct, frozen=True, array_like=True):
@@ -63,9 +47,17 @@ class TrayState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class WeightState(msgspec.Struct, frozen=True):
-    """State of the stage: device → tray."""
+    """State of the stage.
+
+    Attributes:
+        trays: device → tray with one SKU or none.
+        plates: device → plate with several SKUs.
+        away: zone → what left the plates of this shelf and may come back.
+    """
 
     trays: dict[str, TrayState] = {}
+    plates: dict[str, PlateState] = {}
+    away: dict[str, tuple[Thing, ...]] = {}
 
 
 def sense_weight(
@@ -79,13 +71,61 @@ def sense_weight(
     """Fold scale readings into the state; return it with the steps that settled."""
     trays = dict(state.trays)
     observations: list[AnyObservation] = []
+    on_plates: dict[str, list[tuple[int, float]]] = {}
     for read in reads:
-        if isinstance(read, WeightRead) and read.device in place.trays:
-            known = trays.get(read.device, TrayState())
-            trays[read.device], observation = _weigh(known, read, place.trays[read.device], settings)
-            if observation is not None:
-                observations.append(observation)
-    return WeightState(trays), observations
+        if not isinstance(read, WeightRead) or read.device not in place.trays:
+            continue
+        tray = place.trays[read.device]
+        if tray.items:
+            on_plates.setdefault(read.device, []).append((read.at, read.weight_g))
+            continue
+        known = trays.get(read.device, TrayState())
+        trays[read.device], observation = _weigh(known, read, tray, settings)
+        if observation is not None:
+            observations.append(observation)
+    if not on_plates:
+        return WeightState(trays, state.plates, state.away), observations
+    plates, away, steps = _sense_plates(state, on_plates, place, settings)
+    return WeightState(trays, plates, away), observations + steps
+
+
+def _sense_plates(
+    state: WeightState,
+    readings: dict[str, list[tuple[int, float]]],
+    place: Place,
+    settings: WeightSettings,
+) -> tuple[dict[str, PlateState], dict[str, tuple[Thing, ...]], list[AnyObservation]]:
+    """Settle each plate, then explain the steps of all in order of time, as goods move between plates."""
+    plates, away = dict(state.plates), dict(state.away)
+    steps = []
+    for device, values in readings.items():
+        shelf = shelf_of(place, place.trays[device].zone)
+        plate = plates.get(device, PlateState())
+        settling, settled = settle(plate.settling, values, min(shelf.unit_weight_g.values()), settings)
+        plates[device] = msgspec.structs.replace(plate, settling=settling)
+        steps += [(step.at, device, shelf, step) for step in settled]
+    observations: list[AnyObservation] = []
+    for _at, device, shelf, step in sorted(steps, key=lambda step: step[:2]):
+        plates[device], away[shelf.zone], changed = tell_step(
+            plates, away.get(shelf.zone, ()), step, device, shelf, settings
+        )
+        observations.append(changed)
+    return plates, away, observations
+
+
+def unsettled(state: WeightState) -> list[str]:
+    """Return the scales whose plate is known and not quiet now."""
+    trays = [
+        name for name, tray in state.trays.items() if tray.reference_g is not None and not tray.quiet_since
+    ]
+    plates = [name for name, plate in state.plates.items() if not plate.settling.quiet_since]
+    return sorted(trays + [name for name in plates if state.plates[name].settling.reference_g is not None])
+
+
+def shelf_of(place: Place, zone: str) -> Shelf:
+    """Return the plates with several SKUs that stand in a zone."""
+    trays = {device: tray for device, tray in place.trays.items() if tray.items and tray.zone == zone}
+    return Shelf(zone, trays)
 
 
 def _weigh(

@@ -81,7 +81,7 @@ def shelf_scenario(name: str, overrides: dict[str, float] | None = None) -> Scen
         raise ConfigError(f"there is no scene {name!r}; known are {', '.join(SCENES)}")
     vary = dict(overrides or {})
     tags, antennas, picks_per_h, elsewhere = {
-        "jewel-dense": (400, 4, 120.0, 0.12),
+        "jewel-dense": (400, 4, 122.0, 0.12),
         "jewel-sparse": (60, 4, 210.0, 0.12),
         "rail-body": (200, 2, 150.0, 0.12),
         "neighbour-move": (120, 4, 150.0, 0.30),

@@ -6,6 +6,7 @@ from hub.api import (
     bindings,
     commands,
     commerce,
+    disagreements,
     errors,
     events,
     gates,
@@ -15,6 +16,8 @@ from hub.api import (
     overview,
     pos,
     stock,
+    stock_takes,
+    try_ons,
     visits,
 )
 from hub.api.context import HubContext
@@ -33,7 +36,9 @@ def create_application(context: HubContext) -> FastAPI:
     errors.install(app)
     for module in (
         stock,
+        stock_takes,
         visits,
+        try_ons,
         commerce,
         pos,
         orders,
@@ -41,6 +46,7 @@ def create_application(context: HubContext) -> FastAPI:
         bindings,
         labels,
         gates,
+        disagreements,
         overview,
         events,
         health,

@@ -1,4 +1,4 @@
-"""People and hands: footfall, try-ons, heat, and single items."""
+"""People and items: footfall, heat, and single items."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -25,23 +25,28 @@ class FootfallHourOut(BaseModel):
 
 
 class FootfallLineOut(BaseModel):
-    """One counting line, for example a door."""
+    """One counting line, for example a door; ``residual`` is in less out once the store has closed."""
 
     line: str
     entered: int
     left: int
+    estimated_entered: float
+    estimated_left: float
+    turned: int
+    staff: int
+    residual: int | None
 
 
 class FootfallOut(BaseModel):
-    """People of one business day; ``conversion`` is transactions per person who came in."""
+    """People of one business day; ``conversion`` is transactions per customer who came in, staff apart."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
                 "store": "popup-1", "date": "2026-05-01", "from_ms": 1_777_579_200_000, "until_ms": 1_777_665_600_000,
-                "entered": 61, "left": 58, "occupancy": 3, "peak_occupancy": 9, "transactions": 12, "conversion": 0.197,
+                "entered": 61, "left": 58, "estimated_entered": 66.4, "estimated_left": 63.1, "turned": 4, "staff": 9, "residual": None, "occupancy": 3, "peak_occupancy": 9, "transactions": 12, "conversion": 0.197,
                 "hours": [{"hour": "2026-05-01T10:00+08:00", "entered": 9, "left": 7}],
-                "lines": [{"line": "door", "entered": 61, "left": 58}],
+                "lines": [{"line": "door", "entered": 61, "left": 58, "estimated_entered": 66.4, "estimated_left": 63.1, "turned": 4, "staff": 9, "residual": None}],
             }
         }
     )  # fmt: skip
@@ -52,36 +57,17 @@ class FootfallOut(BaseModel):
     until_ms: int
     entered: int
     left: int
+    estimated_entered: float
+    estimated_left: float
+    turned: int
+    staff: int
+    residual: int | None
     occupancy: int
     peak_occupancy: int
     transactions: int
     conversion: float | None
     hours: list[FootfallHourOut]
     lines: list[FootfallLineOut]
-
-
-class TryOnsOut(BaseModel):
-    """Try-ons of one SKU; ``conversion`` is sold per try-on."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "sku": "ocean-heart",
-                "try_ons": 14,
-                "returned": 11,
-                "sold": 3,
-                "touches": 5,
-                "conversion": 0.214,
-            }
-        }
-    )
-
-    sku: str | None
-    try_ons: int
-    returned: int
-    sold: int
-    touches: int
-    conversion: float | None
 
 
 class HeatOut(BaseModel):
@@ -114,7 +100,7 @@ class ItemOut(BaseModel):
     name: str | None
     name_zh: str | None
     zone: str | None
-    status: Literal["present", "picked", "received", "sold", "dispatched"]
+    status: Literal["present", "picked", "received", "sold", "missing", "dispatched"]
     picked_ms: int | None
     first_seen_ms: int | None
     changed_ms: int | None
@@ -141,14 +127,6 @@ async def get_footfall(store: str, hub: Hub, day: Day = None) -> FootfallOut:
     return FootfallOut(from_ms=span[0], until_ms=span[1], **figures)
 
 
-@router.get("/try-ons", summary="Try-ons per SKU", responses=responses(404, 422, 503))
-async def get_try_ons(store: str, hub: Hub, day: Day = None) -> list[TryOnsOut]:
-    """Return try-ons of a business day per SKU: put back after 8 to 300 s, or picked up and sold."""
-    now = hub.clock()
-    found = await hub.compute(lambda connection: service.try_ons(connection, store, day, now))
-    return [TryOnsOut(**msgspec.to_builtins(line)) for line in found]
-
-
 @router.get("/heat", summary="Activity per zone", responses=responses(404, 422, 503))
 async def get_heat(store: str, hub: Hub, day: Day = None) -> list[HeatOut]:
     """Return pick-ups, put-backs and arrivals of a business day per zone."""
@@ -162,7 +140,7 @@ async def get_items(
     store: str,
     hub: Hub,
     q: Annotated[str, Query(max_length=200, description="part of EPC, SKU or name")] = "",
-    status: Literal["present", "picked", "received", "sold", "dispatched"] | None = None,
+    status: Literal["present", "picked", "received", "sold", "missing", "dispatched"] | None = None,
     zone: str | None = None,
     sku: str | None = None,
     after: Annotated[str, Query(max_length=200, description="EPC after which the page begins")] = "",

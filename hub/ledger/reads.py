@@ -19,8 +19,9 @@ from hub.ledger import tables as t
 from hub.ledger.catalogue import Naming
 from hub.ledger.engine import first_line, open_async_engine, open_read_engine
 from hub.projections.devices import StateReport
-from hub.projections.items import NEVER_SEEN_MS
+from hub.projections.items import IN_HAND_MS, MISSING, NEVER_SEEN_MS, NO_ZONE, PICKED, PRESENT, RECEIVED
 from hub.projections.on_hand import ItemUnits, Movement, Tray
+from hub.projections.trays import TrayState, now_on
 
 T = TypeVar("T")
 
@@ -98,7 +99,7 @@ _SGTIN_96_DIGITS: Final = 24
 _KIND_DIGITS: Final = 15
 
 
-def _kind_of(epc: Any) -> Any:
+def kind_of(epc: Any) -> Any:
     """Return what of an EPC may name a product: all but an SGTIN's serial, nothing of other tags.
 
     The last 38 of SGTIN-96's 96 bits are the serial: nine hex digits and two bits of the tenth, which
@@ -109,20 +110,51 @@ def _kind_of(epc: Any) -> Any:
     return case((sgtin_96, func.substr(epc, 1, _KIND_DIGITS)), (other, epc), else_=literal(""))
 
 
-_KIND: Final = case((t.bindings.c.sku.is_(None), _kind_of(t.items.c.epc)), else_=literal(""))
+_KIND: Final = case((t.bindings.c.sku.is_(None), kind_of(t.items.c.epc)), else_=literal(""))
 _WITH_BINDING: Final = t.items.outerjoin(t.bindings, t.bindings.c.epc == t.items.c.epc)
+_PLACE: Final = case(
+    (t.items.c.status == PICKED, literal(NO_ZONE)), else_=func.coalesce(t.items.c.zone, NO_ZONE)
+)
+_ANCHORED: Final = _WITH_BINDING.outerjoin(
+    t.zone_anchors, and_(t.zone_anchors.c.store == t.items.c.store, t.zone_anchors.c.zone == _PLACE)
+)
+_KNOWN_MS: Final = case(
+    (and_(t.items.c.status == RECEIVED, t.items.c.received_ms > t.items.c.key_ms), t.items.c.received_ms),
+    (t.items.c.status == PICKED, t.items.c.key_ms + IN_HAND_MS),
+    else_=t.items.c.key_ms,
+)
+_MAY_BE_MISSING: Final = t.items.c.status.in_((PRESENT, RECEIVED, PICKED))
+_STATUS: Final = case(
+    (and_(_MAY_BE_MISSING, t.zone_anchors.c.key_ms > _KNOWN_MS), literal(MISSING)), else_=t.items.c.status
+)
+"""The status as :func:`hub.projections.items.status_at` has it."""
 
 
 def item_units(connection: Connection, store_id: str, names: Naming) -> list[ItemUnits]:
-    """Return how many items of each SKU are in each zone and status; counted by the database."""
+    """Return how many items of each SKU are in each zone and status; counted by the database.
+
+    Items of a zone may be ``missing``; those in hand are all ``picked``.
+    """
     c, bound = t.items.c, t.bindings.c.sku
-    groups = (bound, _KIND.label("kind"), c.zone, c.status)
-    query = select(*groups, func.count()).select_from(_WITH_BINDING).where(c.store == store_id)
-    rows = connection.execute(query.group_by(bound, "kind", c.zone, c.status)).all()
+    status = case((c.status == PICKED, c.status), else_=_STATUS).label("status_now")
+    query = select(bound, _KIND.label("kind"), c.zone, status, func.count()).select_from(_ANCHORED)
+    query = query.where(c.store == store_id)
+    rows = connection.execute(query.group_by(bound, "kind", c.zone, "status_now")).all()
     return [
         ItemUnits(names.sku_of_item(sku, kind), zone, status, units)
         for sku, kind, zone, status, units in rows
     ]
+
+
+def picks(connection: Connection, store_id: str, names: Naming, since_ms: int) -> dict[str | None, list[int]]:
+    """Return SKU → when each of its items in hand was picked up, for items picked up from a time on."""
+    c = t.items.c
+    query = select(t.bindings.c.sku, _KIND, c.key_ms).select_from(_WITH_BINDING)
+    where = (c.store == store_id, c.status == PICKED, c.key_ms >= since_ms)
+    found: dict[str | None, list[int]] = {}
+    for bound, kind, at_ms in connection.execute(query.where(*where)).all():
+        found.setdefault(names.sku_of_item(bound, kind), []).append(at_ms)
+    return found
 
 
 def first_sightings(
@@ -148,9 +180,14 @@ def item_rows(
     after: str = "",
     limit: int | None = None,
 ) -> Sequence[Row[Any]]:
-    """Return items of a store as stored, by EPC, with ``bound`` and ``kind`` for :class:`Naming`."""
+    """Return items of a store as stored, by EPC, with ``bound`` and ``kind`` for :class:`Naming`.
+
+    ``status_now`` says which of them are missing, and ``status`` selects by it; those in hand are ``picked``
+    too when they are missing.
+    """
     c = t.items.c
-    query = select(t.items, t.bindings.c.sku.label("bound"), _KIND.label("kind")).select_from(_WITH_BINDING)
+    query = select(t.items, t.bindings.c.sku.label("bound"), _KIND.label("kind"), _STATUS.label("status_now"))
+    query = query.select_from(_ANCHORED)
     query = query.where(c.store == store_id, c.epc > after, *_that_are(status, zone, epc))
     return connection.execute(query.order_by(c.epc).limit(limit)).all()
 
@@ -158,23 +195,37 @@ def item_rows(
 def count_items(connection: Connection, store_id: str, *, status: str | None, zone: str | None) -> int:
     """Return how many items of a store there are."""
     where = (t.items.c.store == store_id, *_that_are(status, zone, None))
-    return connection.scalar(select(func.count()).select_from(t.items).where(*where)) or 0
+    return connection.scalar(select(func.count()).select_from(_ANCHORED).where(*where)) or 0
 
 
 def _that_are(status: str | None, zone: str | None, epc: str | None) -> list[Any]:
     c = t.items.c
-    wanted = ((c.status, status), (c.zone, zone), (c.epc, epc))
+    with_status: Any = c.status if status == PICKED else _STATUS
+    wanted = ((with_status, status), (c.zone, zone), (c.epc, epc))
     return [column == value for column, value in wanted if value is not None]
 
 
-def tray_list(connection: Connection, store_id: str, names: Naming) -> list[Tray]:
-    """Return the trays of a store."""
-    c = t.trays.c
-    query = select(c.device, c.zone, c.sku, c.units, c.weight_g, c.anchor_units, c.anchor_ms).where(
-        c.store == store_id
+def tray_states(connection: Connection, store_id: str) -> list[tuple[str, TrayState]]:
+    """Return (device, state) of every tray of a store, and of every SKU on a plate with several."""
+    c, p = t.trays.c, t.plate_units.c
+    trays = connection.execute(select(t.trays).where(c.store == store_id)).all()
+    plates = connection.execute(select(t.plate_units).where(p.store == store_id)).all()
+    return now_on(
+        [(row.device, TrayState(*row[2:])) for row in trays],
+        [(row.device, TrayState(row.zone, row.sku, *row[4:])) for row in plates],
     )
-    rows = connection.execute(query.order_by(c.device))
-    return [Tray(d, z, names.sku_of_code(sku) if sku else None, *rest) for d, z, sku, *rest in rows]
+
+
+def tray_list(connection: Connection, store_id: str, names: Naming) -> list[Tray]:
+    """Return what lies on the trays and plates of a store, in the order of :func:`tray_states`."""
+    return [tray_of(device, state, names) for device, state in tray_states(connection, store_id)]
+
+
+def tray_of(device: str, state: TrayState, names: Naming) -> Tray:
+    """Return a tray as on-hand takes it."""
+    sku = names.sku_of_code(state.sku) if state.sku else None
+    figures = (state.units, state.weight_g, state.anchor_units, state.anchor_ms)
+    return Tray(device, state.zone, sku, *figures)
 
 
 def movement_list(connection: Connection, store_id: str, names: Naming) -> list[Movement]:
@@ -278,16 +329,6 @@ def buckets(
     c = source.c
     query = select(source).where(c.store == store_id, c.bucket_ms >= since_ms, c.bucket_ms < until_ms)
     return connection.execute(query.order_by(c.bucket_ms)).all()
-
-
-def try_on_rows(connection: Connection, store_id: str, since_ms: int, until_ms: int) -> Sequence[Row[Any]]:
-    """Return put-backs in a span of time with how each was judged."""
-    c, bindings = t.try_ons.c, t.bindings
-    unbound = case((bindings.c.sku.is_(None), _kind_of(c.epc)), else_=literal(""))
-    query = select(t.try_ons, bindings.c.sku.label("bound"), unbound.label("kind"))
-    query = query.select_from(t.try_ons.outerjoin(bindings, bindings.c.epc == c.epc))
-    query = query.where(c.store == store_id, c.ended_ms >= since_ms, c.ended_ms < until_ms)
-    return connection.execute(query.order_by(c.ended_ms, c.stream, c.seq)).all()
 
 
 def events_after(connection: Connection, store_id: str, after: int, limit: int) -> list[Any]:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from hub.ledger import gate_tables as g
 from hub.ledger import side_tables as side
 from hub.ledger import tables as t
+from hub.projections import footfall, try_on
 
 ROWS_AT_ONCE: Final = 250
 """Rows of a statement named ``…_rows``."""
@@ -30,14 +31,24 @@ class Statements(NamedTuple):
     alert: str
     items: str
     trays: str
+    plate_units: str
     heat: str
     footfall: str
     device_states: str
     device_rejects: str
     try_ons: str
     try_on_rows: str
+    placements: str
+    placement_rows: str
+    fitting_trials: str
     blind_spans: str
     movements: str
+    stock_takes: str
+    stock_take_change: str
+    stock_batches: str
+    zone_anchors: str
+    counts: str
+    disagreements: str
     decisions: str
     orders: str
     order_change: str
@@ -78,16 +89,28 @@ def compile_statements(backend: str) -> Statements:
         lost_range=write.insert(t.lost_ranges),
         dead_letter=write.insert(t.dead_letters),
         alert=write.upsert(t.alerts, add=("count",), greatest=("last_record_ms",)),
-        items=write.register(t.items, ("zone", "status", "picked_ms"), least=("first_seen_ms",)),
-        trays=write.trays(),
+        items=write.register(
+            t.items, ("zone", "status", "picked_ms"), least=("first_seen_ms",), greatest=("received_ms",)
+        ),
+        trays=write.trays(t.trays, ("zone", "sku", "units", "weight_g")),
+        plate_units=write.trays(t.plate_units, ("zone", "units", "weight_g")),
         heat=write.upsert(t.heat, add=("picked_up", "put_back", "arrived")),
-        footfall=write.upsert(t.footfall, add=("entered", "left_")),
+        footfall=write.upsert(t.footfall, add=footfall.Sums._fields),
         device_states=write.register(t.device_states, ("zones", "reads", "rejects", "detail")),
         device_rejects=write.upsert(t.device_rejects, add=("count",), greatest=("last_ms",)),
         try_ons=write.insert(t.try_ons),
         try_on_rows=write.insert_rows(t.try_ons),
+        placements=write.insert(t.placements),
+        placement_rows=write.insert_rows(t.placements),
+        fitting_trials=write.upsert(t.fitting_trials, greatest=try_on.TrialState._fields),
         blind_spans=write.insert(t.blind_spans),
         movements=write.insert(t.movements),
+        stock_takes=write.insert(t.stock_takes),
+        stock_take_change=write.stock_take_change(),
+        stock_batches=write.insert(t.stock_batches),
+        zone_anchors=write.register(t.zone_anchors, ("stock_take_id",)),
+        counts=write.insert(t.counts),
+        disagreements=write.insert(t.disagreements),
         decisions=write.insert(t.decisions),
         orders=write.insert(t.orders),
         order_change=write.order_change(),
@@ -179,18 +202,27 @@ class _Compiler:
             table, statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
         )
 
-    def register(self, table: Table, values: tuple[str, ...], *, least: tuple[str, ...] = ()) -> str:
-        """Latest key wins; columns in ``least`` keep their least value whoever wins."""
+    def register(
+        self,
+        table: Table,
+        values: tuple[str, ...],
+        *,
+        least: tuple[str, ...] = (),
+        greatest: tuple[str, ...] = (),
+    ) -> str:
+        """Latest key wins; columns in ``least`` and ``greatest`` keep that value whoever wins."""
         statement = self._values(table)
         new = statement.excluded
         newer = _newer(new, table)
-        if not least:
+        if not least and not greatest:
             changes: dict[str, Any] = {name: new[name] for name in (*_KEY, *values)}
             where = newer
         else:
             changes = {name: case((newer, new[name]), else_=table.c[name]) for name in (*_KEY, *values)}
             changes |= {name: self._least(table.c[name], new[name]) for name in least}
-            where = or_(newer, *(new[name] < table.c[name] for name in least))
+            changes |= {name: self._greatest(table.c[name], new[name]) for name in greatest}
+            beyond = [new[name] < table.c[name] for name in least]
+            where = or_(newer, *beyond, *(new[name] > table.c[name] for name in greatest))
         return self._finish(
             table,
             statement.on_conflict_do_update(
@@ -210,14 +242,14 @@ class _Compiler:
             ),
         )
 
-    def trays(self) -> str:
-        table = t.trays
+    def trays(self, table: Table, figures: tuple[str, ...]) -> str:
+        """The figures of the last key stand, and the units of the first as anchor."""
         statement = self._values(table)
         new = statement.excluded
         newer = _newer(new, table)
         anchor = ("anchor_ms", "anchor_stream", "anchor_seq")
         earlier = tuple_(*(new[name] for name in anchor)) < tuple_(*(table.c[name] for name in anchor))
-        last = ("zone", "sku", "units", "weight_g", *_KEY)
+        last = (*figures, *_KEY)
         changes = {name: case((newer, new[name]), else_=table.c[name]) for name in last}
         changes |= {
             name: case((earlier, new[name]), else_=table.c[name]) for name in ("anchor_units", *anchor)
@@ -243,6 +275,20 @@ class _Compiler:
             .values(state=bindparam("to"), changed_ms=bindparam("at"), by_=bindparam("who"))
         )
         return self._text(statement, ["to", "who", "at", "of", "id"])
+
+    def stock_take_change(self) -> str:
+        table = t.stock_takes
+        closed = func.coalesce(
+            bindparam("closed", type_=table.c.closed_position.type), table.c.closed_position
+        )
+        statement = (
+            table.update()
+            .where(and_(table.c.store == bindparam("of"), table.c.stock_take_id == bindparam("id")))
+            .values(
+                state=bindparam("to"), changed_ms=bindparam("at"), changed_by=bindparam("who"), closed_position=closed
+            )
+        )  # fmt: skip
+        return self._text(statement, ["to", "at", "who", "closed", "of", "id"])
 
 
 def _newer(new: Any, table: Table) -> ColumnElement[bool]:

@@ -279,6 +279,7 @@ items: Final = Table(
     text_column("status"),
     int_column("picked_ms", null=True),
     int_column("first_seen_ms"),
+    int_column("received_ms", default="-1"),
     sqlite_with_rowid=False,
 )
 
@@ -299,6 +300,26 @@ trays: Final = Table(
     order_column("anchor_stream"),
     int_column("anchor_seq"),
 )
+
+plate_units: Final = Table(
+    "plate_units",
+    metadata,
+    text_column("store", key=True),
+    text_column("device", key=True),
+    text_column("sku", key=True),
+    text_column("zone"),
+    int_column("units"),
+    real_column("weight_g"),
+    int_column("key_ms"),
+    order_column("key_stream"),
+    int_column("key_seq"),
+    int_column("anchor_units"),
+    int_column("anchor_ms"),
+    order_column("anchor_stream"),
+    int_column("anchor_seq"),
+    sqlite_with_rowid=False,
+)
+"""As ``trays``, for plates with several SKUs."""
 
 movements: Final = Table(
     "movements",
@@ -328,6 +349,11 @@ footfall: Final = Table(
     int_column("bucket_ms", key=True),
     int_column("entered"),
     int_column("left_"),
+    int_column("entered_milli", default="0"),
+    int_column("left_milli", default="0"),
+    int_column("turned", default="0"),
+    int_column("staff_entered", default="0"),
+    int_column("staff_left", default="0"),
     sqlite_with_rowid=False,
 )
 
@@ -358,6 +384,36 @@ try_ons: Final = Table(
     Index("ix_try_ons_at", "store", "ended_ms"),
     sqlite_with_rowid=False,
 )
+
+placements: Final = Table(
+    "placements",
+    metadata,
+    text_column("store", key=True),
+    text_column("stream", key=True),
+    int_column("seq", key=True),
+    text_column("epc"),
+    text_column("zone"),
+    int_column("at_ms"),
+    Index("ix_placements_at", "store", "at_ms"),
+    sqlite_with_rowid=False,
+)
+"""Where items arrived or moved to; with the put-backs in ``try_ons``, all that was ever put down."""
+
+fitting_trials: Final = Table(
+    "fitting_trials",
+    metadata,
+    text_column("store", key=True),
+    text_column("epc", key=True),
+    int_column("started_ms", key=True),
+    text_column("session", key=True),
+    text_column("room", key=True),
+    int_column("ended_ms"),
+    int_column("worn"),
+    real_column("probability"),
+    Index("ix_fitting_trials_started", "store", "started_ms"),
+    sqlite_with_rowid=False,
+)
+"""Try-ons in fitting rooms; columns that are no key only grow."""
 
 device_states: Final = Table(
     "device_states",
@@ -400,6 +456,92 @@ blind_spans: Final = Table(
     sqlite_with_rowid=False,
 )
 
+disagreements: Final = Table(
+    "disagreements",
+    metadata,
+    text_column("store", key=True),
+    text_column("stream", key=True),
+    int_column("seq", key=True),
+    text_column("zone"),
+    text_column("device"),
+    text_column("why"),
+    int_column("since_ms"),
+    int_column("at_ms"),
+    int_column("rfid_units"),
+    int_column("weight_units", null=True),
+    real_column("weight_g", null=True),
+    text_column("epcs"),
+    text_column("skus"),
+    Index("ix_disagreements_at", "store", "at_ms"),
+    sqlite_with_rowid=False,
+)
+"""``epcs`` parted by blanks; ``skus`` a JSON list, as a SKU may hold blanks."""
+
+stock_takes: Final = Table(
+    "stock_takes",
+    metadata,
+    text_column("store", key=True),
+    text_column("stock_take_id", key=True),
+    text_column("state"),
+    text_column("zones"),
+    text_column("opened_by"),
+    text_column("note"),
+    int_column("opened_ms"),
+    int_column("changed_ms"),
+    text_column("changed_by"),
+    int_column("position"),
+    int_column("closed_position", null=True),
+    Index("ix_stock_takes_opened", "store", "position"),
+    sqlite_with_rowid=False,
+)
+"""``closed_position`` is where the variance stands."""
+
+stock_batches: Final = Table(
+    "stock_batches",
+    metadata,
+    text_column("store", key=True),
+    text_column("stock_take_id", key=True),
+    text_column("batch_id", key=True),
+    text_column("zone"),
+    text_column("way"),
+    int_column("started_ms"),
+    int_column("counted_ms"),
+    text_column("by_"),
+    int_column("position"),
+    sqlite_with_rowid=False,
+)
+
+zone_anchors: Final = Table(
+    "zone_anchors",
+    metadata,
+    text_column("store", key=True),
+    text_column("zone", key=True),
+    int_column("key_ms"),
+    order_column("key_stream"),
+    int_column("key_seq"),
+    text_column("stock_take_id"),
+    sqlite_with_rowid=False,
+)
+"""Since when each zone's tags are known from a count; zone "" is what is in no zone."""
+
+counts: Final = Table(
+    "counts",
+    metadata,
+    int_column("position", key=True),
+    int_column("line", key=True),
+    text_column("store"),
+    text_column("stock_take_id"),
+    text_column("sku"),
+    text_column("zone", null=True),
+    int_column("units"),
+    int_column("at_ms"),
+    int_column("expected"),
+    int_column("tray_units", null=True),
+    int_column("whole"),
+    Index("ix_counts_store", "store"),
+    sqlite_with_rowid=False,
+)
+
 decisions: Final = Table(
     "decisions",
     metadata,
@@ -436,8 +578,10 @@ orders: Final = Table(
 
 
 READ_TABLES: Final = (
-    items, trays, movements, footfall, heat, try_ons, device_states, device_rejects, blind_spans, decisions, orders,
-    binding_log, scans, presented, labels_shown,
+    items, trays, plate_units, movements, footfall, heat, try_ons, placements, fitting_trials, device_states, device_rejects, blind_spans,
+    decisions, orders,
+    binding_log, scans, presented, labels_shown, stock_takes, stock_batches, zone_anchors, counts,
+    disagreements,
 )  # fmt: skip
 
 LOGGED: Final = (bindings, tid_bindings)

@@ -8,11 +8,14 @@ the same laws (a register by key, a sum, a set), therefore the cut into batches 
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, TypeAlias
 
+import msgspec
+
 from contract.messages import (
     Alert,
     BarcodeScanned,
     Blind,
     DeviceHealth,
+    Disagreement,
     GateBatch,
     InputChanged,
     LabelShown,
@@ -23,6 +26,8 @@ from contract.messages import (
     TagPickedUp,
     TagPresented,
     TagPutBack,
+    TryOnEnded,
+    TryOnStarted,
     WeightChanged,
 )
 from hub.model import (
@@ -37,7 +42,13 @@ from hub.model import (
     OrderDecided,
     Returned,
     Sale,
+    StockCounted,
+    StockTakeApproved,
+    StockTakeCancelled,
+    StockTakeClosed,
+    StockTakeOpened,
     TagBound,
+    TagsCounted,
     TagUnbound,
 )
 from hub.projections import footfall, gate, heat, items, trays, try_on
@@ -60,11 +71,14 @@ class Batch:
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], items.ItemState] = {}
         self.trays: dict[tuple[str, str], trays.TrayState] = {}
+        self.plates: dict[tuple[str, str, str], trays.TrayState] = {}
         self.heat: dict[tuple[str, str, int], list[int]] = {}
-        self.footfall: dict[tuple[str, str, int], tuple[int, int]] = {}
+        self.footfall: dict[tuple[str, str, int], footfall.Sums] = {}
         self.device_states: dict[tuple[str, str, str], Row] = {}
         self.device_rejects: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.try_ons: list[Row] = []
+        self.fitting_trials: dict[tuple[str, try_on.TrialKey], try_on.TrialState] = {}
+        self.placements: list[Row] = []
         self.blind_spans: list[Row] = []
         self.alerts: list[Row] = []
         self.movements: list[Row] = []
@@ -74,6 +88,12 @@ class Batch:
         self.scans: dict[tuple[str, str], Row] = {}
         self.presented: dict[tuple[str, str, str, str], Row] = {}
         self.labels_shown: dict[tuple[str, str], Row] = {}
+        self.stock_takes: list[Row] = []
+        self.stock_take_changes: list[Row] = []
+        self.stock_batches: list[Row] = []
+        self.zone_anchors: dict[tuple[str, str], Row] = {}
+        self.counts: list[Row] = []
+        self.disagreements: list[Row] = []
         self.gate_parts: dict[tuple[str, str, int], Row] = {}
         self.notices: list[Row] = []
         self.notice_changes: list[Row] = []
@@ -96,6 +116,10 @@ class Batch:
             sums = self.heat[place] = [0, 0, 0]
         sums[heat.COLUMN[type(event)]] += 1
 
+    def _placed(self, store: str, stream: str, seq: int, position: int, event: TagArrived | TagMoved) -> None:
+        self._tag(store, stream, seq, position, event)
+        self.placements.append((store, stream, seq, event.epc, event.zone, event.at))
+
     def _put_back(self, store: str, stream: str, seq: int, position: int, event: TagPutBack) -> None:
         self._tag(store, stream, seq, position, event)
         outcome = try_on.outcome_of(event.picked_at, event.at)
@@ -103,19 +127,29 @@ class Batch:
             (store, stream, seq, event.epc, event.from_zone, event.zone, event.picked_at, event.at, outcome)
         )
 
+    def _trial(
+        self, store: str, _stream: str, _seq: int, _position: int, event: TryOnStarted | TryOnEnded
+    ) -> None:
+        key = (store, try_on.key_of(event))
+        self.fitting_trials[key] = try_on.merge(self.fitting_trials.get(key), try_on.state_of(event))
+
     def _weight(self, store: str, stream: str, seq: int, _position: int, event: WeightChanged) -> None:
         state = trays.from_weight(event, stream, seq)
         if state is not None:
             key = (store, event.device)
             self.trays[key] = trays.merge(self.trays.get(key), state)
+        for sku, on_plate in trays.from_plate(event, stream, seq).items():
+            place = (store, event.device, sku)
+            self.plates[place] = trays.merge(self.plates.get(place), on_plate)
+
+    def _disagreement(self, store: str, stream: str, seq: int, _position: int, event: Disagreement) -> None:
+        figures = (event.rfid_units, event.weight_units, event.weight_g, " ".join(event.epcs))
+        where = (store, stream, seq, event.zone, event.device, event.why, event.since, event.at)
+        self.disagreements.append((*where, *figures, msgspec.json.encode(event.skus).decode()))
 
     def _people(self, store: str, _stream: str, _seq: int, _position: int, event: PeopleCounted) -> None:
         key = (store, event.line, footfall.bucket_of(event.at))
-        entered, left = self.footfall.get(key, (0, 0))
-        self.footfall[key] = (
-            entered + footfall.plausible(event.entered),
-            left + footfall.plausible(event.left),
-        )
+        self.footfall[key] = footfall.add(self.footfall.get(key, footfall.Sums()), footfall.sums_of(event))
 
     def _health(self, store: str, stream: str, seq: int, _position: int, event: DeviceHealth) -> None:
         key = (store, event.device, event.state)
@@ -154,10 +188,10 @@ class Batch:
         row = (event.code, event.quantity, event.at, event.zone, None, None, len(event.epcs), None)
         self.movements.append((position, store, _RECEIVED, event.receipt_id, event.line, *row))
         for epc in event.epcs:
-            if event.gate is not None:
-                state = items.from_gate(event.at, event.zone, items.RECEIVED, stream, seq)
+            if event.gate is None:
+                state = items.from_receipt(event.zone, stream, seq, event.at)
             else:
-                state = items.from_receipt(event.zone, stream, seq)
+                state = items.from_gate(event.at, event.zone, items.RECEIVED, stream, seq)
             self.items[store, epc] = items.merge(self.items.get((store, epc)), state)
 
     def _dispatched(self, store: str, stream: str, seq: int, position: int, event: GoodsDispatched) -> None:
@@ -213,6 +247,50 @@ class Batch:
         if known is None or seq > known[-1]:
             self.presented[key] = (event.device, event.at, seq)
 
+    def _take_opened(
+        self, store: str, _stream: str, _seq: int, position: int, event: StockTakeOpened
+    ) -> None:
+        zones = " ".join(event.zones)
+        self.stock_takes.append(
+            (store, event.stock_take_id, "open", zones, event.by, event.note, event.at, event.at, "", position, None)
+        )  # fmt: skip
+
+    def _counted(self, store: str, _stream: str, _seq: int, position: int, event: StockCounted) -> None:
+        row = (event.zone, event.way, event.started_at, event.at, event.by, position)
+        self.stock_batches.append((store, event.stock_take_id, event.batch_id, *row))
+        self._take_to("counting", store, event, event.by, None)
+
+    def _take_closed(
+        self, store: str, _stream: str, _seq: int, position: int, event: StockTakeClosed
+    ) -> None:
+        self._take_to("closed", store, event, event.by, position)
+
+    def _take_cancelled(
+        self, store: str, _stream: str, _seq: int, _position: int, event: StockTakeCancelled
+    ) -> None:
+        self._take_to("cancelled", store, event, event.by, None)
+
+    def _take_approved(
+        self, store: str, stream: str, seq: int, position: int, event: StockTakeApproved
+    ) -> None:
+        self._take_to("approved", store, event, event.by, None)
+        for counted in event.zones:
+            row = (counted.started_at, stream, seq, event.stock_take_id)
+            known = self.zone_anchors.get((store, counted.zone))
+            if known is None or row[:3] > known[:3]:
+                self.zone_anchors[store, counted.zone] = row
+        for line, one in enumerate(event.units):
+            figures = (one.sku, one.zone, one.units, one.at, one.expected, one.tray_units, int(event.whole))
+            self.counts.append((position, line, store, event.stock_take_id, *figures))
+
+    def _take_to(self, state: str, store: str, event: Any, by: str, closed: int | None) -> None:
+        self.stock_take_changes.append((state, event.at, by, closed, store, event.stock_take_id))
+
+    def _tags_counted(self, store: str, stream: str, seq: int, _position: int, event: TagsCounted) -> None:
+        for tag in event.tags:
+            state = items.from_count(tag.zone, tag.at, stream, seq)
+            self.items[store, tag.epc] = items.merge(self.items.get((store, tag.epc)), state)
+
     def _bound(self, store: str, _stream: str, _seq: int, position: int, event: TagBound) -> None:
         self._bind(store, position, event, event.sku, event.code)
 
@@ -243,13 +321,16 @@ class Batch:
         self.order_changes.append((event.state, event.at, event.by, event.order_id))
 
     _HANDLERS: ClassVar[dict[type, Handler]] = {
-        TagArrived: _tag,
-        TagMoved: _tag,
+        TagArrived: _placed,
+        TagMoved: _placed,
         TagPickedUp: _tag,
         TagPutBack: _put_back,
         WeightChanged: _weight,
+        Disagreement: _disagreement,
         PeopleCounted: _people,
         InputChanged: _no_fold,
+        TryOnStarted: _trial,
+        TryOnEnded: _trial,
         TagPresented: _presented,
         BarcodeScanned: _scanned,
         LabelShown: _label,
@@ -266,6 +347,12 @@ class Batch:
         NoticeChanged: _notice_changed,
         GateConfirmed: _confirmed,
         Adjusted: _adjusted,
+        StockTakeOpened: _take_opened,
+        StockCounted: _counted,
+        StockTakeClosed: _take_closed,
+        StockTakeApproved: _take_approved,
+        StockTakeCancelled: _take_cancelled,
+        TagsCounted: _tags_counted,
         TagBound: _bound,
         TagUnbound: _unbound,
         OrderDecided: _decided,

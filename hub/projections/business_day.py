@@ -43,6 +43,19 @@ def business_day(store: Store, day: date) -> Span:
     return Span(_start(store, day), _start(store, day + timedelta(days=1)))
 
 
+def closing_ms(store: Store, day: date) -> int:
+    """Return when the store closes on a business day; the end of the day when it never closes."""
+    span = business_day(store, day)
+    if _minutes(store.opens) == _minutes(store.closes):
+        return span.end_ms
+    closes = _minutes(store.closes)
+    late = closes <= turn_over_minutes(store.opens, store.closes)
+    local = datetime.combine(
+        day + timedelta(days=late), time(closes // 60, closes % 60), ZoneInfo(store.time_zone)
+    )
+    return min(round(local.timestamp() * 1000), span.end_ms)
+
+
 def _start(store: Store, day: date) -> int:
     minutes = turn_over_minutes(store.opens, store.closes)
     local = datetime.combine(day, time(minutes // 60, minutes % 60), ZoneInfo(store.time_zone))

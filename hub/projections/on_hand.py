@@ -3,16 +3,24 @@
 **Tagged SKU** (at least one item of it is known, or was received by EPC). In a zone: its items present
 or received there, plus adjustments of that zone. ``unplaced``: items in hand (picked) or received to no
 zone, minus units sold, plus units brought back, plus adjustments without zone. The total is therefore *items
-known − sold + returned + adjusted*. An item that left through a gate is none of them until it is seen again;
-units that left without an EPC are taken off ``unplaced``. A sale needs no matching item: whichever item it took, the sum is the same, and when that item
-leaves later nothing changes. Units received by quantity are ``expected`` until new EPCs are seen; each new
-EPC consumes one, so goods never count twice.
+known − sold + returned + adjusted*. A sale needs no matching item: whichever item it took, the sum is the same,
+and when that item leaves later nothing changes. Units received by quantity are ``expected`` until new EPCs are
+seen; each new EPC consumes one, so goods never count twice. An item that left through a gate is not on hand until
+it is seen again; units that left without an EPC are taken off ``unplaced``.
 
 **Untagged SKU on a tray.** On its own shelf the weight wins. The book starts at the tray's first whole
-weight and follows goods received and dispatched, sales, returns and adjustments after it; what the book has and the tray has
-not is ``unplaced`` (in hand, in the back room). The total is the larger of the two.
+weight and follows goods received and dispatched, sales, returns and adjustments after it; what the book has and
+the tray has not is ``unplaced`` (in hand, in the back room). The total is the larger of the two.
 
 **Untagged SKU without tray.** The book alone: received − dispatched − sold + returned + adjusted.
+
+**A stock-take** re-anchors all of these from the moment of its count on, whenever it was approved. Items that
+were in a zone whose tags were read, and were not found, are ``missing`` and not on hand; as far as units were
+sold before the count that nobody had in hand, they are what was sold, and the total does not sink twice. A count
+of the whole store starts what is in no zone anew: in hand is then who picked up something in the five minutes
+before and has not bought it, and whoever did later. Units of an untagged SKU are what was counted in the zone
+and what moved after it; units missing there are first taken for those sold, units too many for those unplaced.
+A tray keeps following the weight from the count on, and the book takes over the difference.
 
 An EPC that no binding and no product's GTIN explains is an item all the same, under SKU None.
 """
@@ -22,12 +30,16 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from hub.projections.anchors import NOTHING_COUNTED, Anchors, Count
 from hub.projections.devices import ZoneState
-from hub.projections.items import DISPATCHED, PICKED
+from hub.projections.items import DISPATCHED, IN_HAND_MS, MISSING, NO_ZONE, PICKED
 
 
 class ItemUnits(NamedTuple):
-    """How many items of a SKU are in one zone and status; the SKU is what they resolve to now."""
+    """How many items of a SKU are in one zone and status; the SKU is what they resolve to now.
+
+    Status ``missing`` is derived for items of zones; one in hand stays ``picked`` here.
+    """
 
     sku: str | None
     zone: str | None
@@ -74,6 +86,7 @@ class StockLine(msgspec.Struct, frozen=True, kw_only=True):
         mapped: false for a code that sales or receipts used and the catalogue does not know.
         total: Σ zones + unplaced + expected.
         dispatched: units that left through a gate.
+        missing: items that a stock-take did not find; they are in no figure but this.
         sold: units sold, those that came back included; they are ``returned``.
     """
 
@@ -90,6 +103,7 @@ class StockLine(msgspec.Struct, frozen=True, kw_only=True):
     adjusted: int
     uncertain: bool
     dispatched: int = 0
+    missing: int = 0
 
 
 class _Sums:
@@ -100,6 +114,7 @@ class _Sums:
         self.trays: list[Tray] = []
         self.movements: list[Movement] = []
         self.first_seen_ms: Sequence[int] = ()
+        self.counts: list[Count] = []
 
 
 def _of(sums: dict[str | None, _Sums], sku: str | None) -> _Sums:
@@ -116,6 +131,7 @@ def on_hand(
     movements: Iterable[Movement],
     zone_states: Mapping[str, ZoneState],
     first_seen_ms: Mapping[str | None, Sequence[int]],
+    anchors: Anchors = NOTHING_COUNTED,
 ) -> list[StockLine]:
     """Return a line for every SKU of the catalogue and every code that anything refers to.
 
@@ -129,26 +145,30 @@ def on_hand(
         _of(sums, tray.sku).trays.append(tray)
     for movement in movements:
         _of(sums, movement.sku).movements.append(movement)
+    for count in anchors.counts:
+        _of(sums, count.sku).counts.append(count)
     for sku, own in sums.items():
         own.first_seen_ms = first_seen_ms.get(sku, ())
     known = set(skus)
     return [
-        _line(sku, own, zone_states, mapped=sku in known)
+        _line(sku, own, zone_states, anchors, mapped=sku in known)
         for sku, own in sorted(sums.items(), key=lambda pair: (pair[0] is None, pair[0] or ""))
     ]
 
 
-def _line(sku: str | None, own: _Sums, states: Mapping[str, ZoneState], *, mapped: bool) -> StockLine:
+def _line(
+    sku: str | None, own: _Sums, states: Mapping[str, ZoneState], anchors: Anchors, *, mapped: bool
+) -> StockLine:
     received = sold = returned = adjusted = dispatched = 0
     if own.movements:
         received, sold, returned, adjusted, dispatched = (_sum(own.movements, kind) for kind in _KINDS)
     tagged = bool(own.items) or any(movement.epcs for movement in own.movements)
     if tagged or sku is None:
-        zones, unplaced, expected = _tagged(own, sold - returned)
+        zones, unplaced, expected = _tagged(own, anchors.zones, anchors.picks_ms.get(sku, ()))
     elif own.trays:
         zones, unplaced, expected = *_on_trays(own), 0
     else:
-        zones, unplaced, expected = _booked(own.movements, received - sold + returned - dispatched)
+        zones, unplaced, expected = *booked(own.movements, own.counts), 0
     placed = tuple(
         ZoneUnits(zone=zone, units=units, uncertain=states.get(zone, "seen") != "seen")
         for zone, units in sorted(zones.items())
@@ -167,6 +187,7 @@ def _line(sku: str | None, own: _Sums, states: Mapping[str, ZoneState], *, mappe
         adjusted=adjusted,
         uncertain=any(zone.uncertain for zone in placed),
         dispatched=dispatched,
+        missing=sum(item.units for item in own.items if item.status == MISSING),
     )
 
 
@@ -179,31 +200,69 @@ def _sum(movements: Iterable[Movement], kind: str, after_ms: int = -1) -> int:
     )
 
 
-def _tagged(own: _Sums, gone: int) -> tuple[dict[str, int], int, int]:
-    zones, unplaced = _adjustments(own.movements)
-    unplaced -= gone + sum(one.quantity for one in own.movements if one.kind == "dispatched" and not one.epcs)
+def _tagged(
+    own: _Sums, anchors: Mapping[str, int], picks_ms: Sequence[int]
+) -> tuple[dict[str, int], int, int]:
+    whole_ms = anchors.get(NO_ZONE, -1)
+    zones = _pieces(own, anchors)
+    loose = in_hand = 0
+    missing: dict[int, int] = {}
     for item in own.items:
         if item.status == DISPATCHED:
             continue
-        if item.status == PICKED or item.zone is None:
-            unplaced += item.units
+        if item.status == MISSING:
+            anchor_ms = anchors.get(item.zone or NO_ZONE, -1)
+            if anchor_ms > whole_ms:
+                missing[anchor_ms] = missing.get(anchor_ms, 0) + item.units
+        elif item.status == PICKED:
+            in_hand += item.units
+        elif item.zone is None:
+            loose += item.units
         else:
             zones[item.zone] = zones.get(item.zone, 0) + item.units
     for tray in own.trays:
         zones[tray.zone] = zones.get(tray.zone, 0) + tray.units
-    return zones, unplaced, expected_units(own.movements, own.first_seen_ms)
+    if whole_ms >= 0:
+        in_hand = held(own.movements, picks_ms, whole_ms) + sum(at >= whole_ms for at in picks_ms)
+    after = [movement for movement in own.movements if movement.at_ms >= whole_ms]
+    unplaced = loose + in_hand + _net(after)
+    if missing:
+        latest_ms = max(missing)
+        before = loose + in_hand - sum(at >= latest_ms for at in picks_ms)
+        before += _net(movement for movement in after if movement.at_ms < latest_ms)
+        unplaced += min(sum(missing.values()), max(0, -before))
+    seen_ms = [at for at in own.first_seen_ms if at >= whole_ms]
+    return zones, unplaced, expected_units(after, seen_ms)
 
 
-def _adjustments(movements: Iterable[Movement]) -> tuple[dict[str, int], int]:
+def _pieces(own: _Sums, anchors: Mapping[str, int]) -> dict[str, int]:
+    """Return per zone what is there beside the items: corrections since its tags were read."""
     zones: dict[str, int] = {}
-    unplaced = 0
-    for movement in movements:
-        if movement.kind == "adjusted":
-            if movement.zone is None:
-                unplaced += movement.quantity
-            else:
-                zones[movement.zone] = zones.get(movement.zone, 0) + movement.quantity
-    return zones, unplaced
+    changes = [
+        (one.zone, one.at_ms, one.quantity) for one in own.movements if one.kind == "adjusted" and one.zone
+    ]
+    changes += [(one.zone, one.at_ms, one.units - one.expected) for one in own.counts if one.zone]
+    for zone, at_ms, units in changes:
+        if at_ms >= anchors.get(zone, -1):
+            zones[zone] = zones.get(zone, 0) + units
+    return zones
+
+
+def held(movements: Iterable[Movement], picks_ms: Iterable[int], whole_ms: int) -> int:
+    """Return units picked up shortly before the count of the whole store and not bought before it."""
+    since_ms = whole_ms - IN_HAND_MS
+    bought = sum(one.quantity for one in movements if one.kind == "sold" and since_ms <= one.at_ms < whole_ms)
+    return max(0, sum(since_ms <= at < whole_ms for at in picks_ms) - bought)
+
+
+def _net(movements: Iterable[Movement]) -> int:
+    """Return what movements add to the units in no zone of a tagged SKU; items that left say so themselves."""
+    signs = {"sold": -1, "returned": 1, "adjusted": 1, "dispatched": -1}
+    return sum(
+        signs.get(one.kind, 0) * one.quantity
+        for one in movements
+        if (one.kind != "adjusted" or one.zone is None) and (one.kind != "dispatched" or not one.epcs)
+    )
 
 
 def expected_units(movements: Iterable[Movement], first_seen_ms: Iterable[int]) -> int:
@@ -235,13 +294,43 @@ def _on_trays(own: _Sums) -> tuple[dict[str, int], int]:
     book += _sum(own.movements, "received", anchor_ms) - _sum(own.movements, "sold", anchor_ms)
     book += _sum(own.movements, "returned", anchor_ms) + _sum(own.movements, "adjusted", anchor_ms)
     book -= _sum(own.movements, "dispatched", anchor_ms)
+    offsets: dict[str, int] = {}
+    for count in sorted(own.counts, key=lambda count: (count.at_ms, count.take)):
+        if count.at_ms > anchor_ms:
+            book += count.units - count.expected
+        if count.zone in zones and count.tray_units is not None:
+            offsets[count.zone] = count.units - count.tray_units
+    for zone, offset in offsets.items():
+        zones[zone] = max(0, zones[zone] + offset)
     return zones, max(0, book - sum(zones.values()))
 
 
-def _booked(movements: Sequence[Movement], net: int) -> tuple[dict[str, int], int, int]:
-    zones, unplaced = _adjustments(movements)
-    for movement in movements:
-        if movement.kind == "received" and movement.zone is not None:
-            zones[movement.zone] = zones.get(movement.zone, 0) + movement.quantity
-            net -= movement.quantity
-    return zones, unplaced + net, 0
+def booked(movements: Iterable[Movement], counts: Iterable[Count]) -> tuple[dict[str, int], int]:
+    """Return units per zone and unplaced of an untagged SKU without tray.
+
+    Movements and counts are gone through in order of time; what happens in the very moment of a count comes
+    after it. Units missing in a zone are taken for units sold, as far as more were sold than were unplaced;
+    units too many are taken from the unplaced ones. The first count of a SKU in a stock-take of the whole
+    store starts from nothing.
+    """
+    zones: dict[str, int] = {}
+    unplaced = 0
+    begun: set[str] = set()
+    steps: list[tuple[int, int, Movement | Count]] = [(one.at_ms, 1, one) for one in movements]
+    steps += [(one.at_ms, 0, one) for one in sorted(counts, key=lambda one: (one.take, one.zone or ""))]
+    for _at, _rank, step in sorted(steps, key=lambda step: step[:2]):
+        if isinstance(step, Count):
+            if step.whole and step.take not in begun:
+                begun.add(step.take)
+                zones, unplaced = {}, 0
+            if step.zone is not None:
+                short = zones.get(step.zone, 0) - step.units
+                zones[step.zone] = step.units
+                if short * unplaced < 0:
+                    unplaced += short
+                    unplaced = min(0, unplaced) if short > 0 else max(0, unplaced)
+        elif step.zone is not None and step.kind in ("received", "adjusted"):
+            zones[step.zone] = zones.get(step.zone, 0) + step.quantity
+        else:
+            unplaced += -step.quantity if step.kind in ("sold", "dispatched") else step.quantity
+    return zones, unplaced

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from hub.ledger import catalogue, reads
+from hub.ledger import catalogue, reads, stock_take_reads
 from hub.ledger.reads import Connection
 from hub.model import Product
 from hub.projections.devices import DeviceState, ZoneState, current_states, zone_states
@@ -43,6 +43,7 @@ def stock(connection: Connection, store: str, now: int, *, stale_after_ms: int =
         movements,
         states,
         reads.first_sightings(connection, store, names, min(by_quantity)) if by_quantity else {},
+        stock_take_reads.anchors(connection, store, names),
     )
     return Stock(
         store=store,

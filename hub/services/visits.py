@@ -1,18 +1,18 @@
-"""Answers about people and hands: footfall, try-ons, heat, items and which sale took them."""
+"""Answers about people and items: footfall, heat, items and which sale took them."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import Any, Final, NamedTuple
+from datetime import date, datetime
+from typing import Any, Final
 
 import msgspec
 
 from hub.ledger import catalogue, reads
 from hub.ledger.reads import Connection
 from hub.projections import footfall as fold
-from hub.projections.business_day import Span, business_date, business_day, local_hour
-from hub.projections.items import NEVER_SEEN_MS, PICKED
-from hub.projections.labels import PickedItem, SaleUnits, SoldUnit, label_sold, still_sold
+from hub.projections.business_day import Span, closing_ms, local_hour
+from hub.projections.items import MISSING, NEVER_SEEN_MS, PICKED
+from hub.services.days import day_of
+from hub.services.sold_items import SoldLabel, sold_items
 
 SOLD: Final = "sold"
 """Status of a picked item that a sale most likely took; a label, not a state of the register."""
@@ -27,18 +27,33 @@ class FootfallHour(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FootfallLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One counting line, for example a door."""
+    """One counting line, for example a door.
+
+    Attributes:
+        residual: entered less left of the day, once the store has closed; what the counter got wrong.
+    """
 
     line: str
     entered: int
     left: int
+    estimated_entered: float
+    estimated_left: float
+    turned: int
+    staff: int
+    residual: int | None
 
 
 class Footfall(msgspec.Struct, frozen=True, kw_only=True):
     """People of one business day.
 
     Attributes:
-        conversion: transactions per person who came in; None while nobody did.
+        entered, left: raw counts, with staff.
+        estimated_entered, estimated_left: how many people those are on average.
+        turned: came into a doorway and went back.
+        staff: of the raw counts, in and out.
+        occupancy: people inside; it starts anew when the store closes.
+        residual: entered less left of the day, once the store has closed.
+        conversion: transactions per customer who came in, staff apart; None while nobody did.
     """
 
     store: str
@@ -46,23 +61,17 @@ class Footfall(msgspec.Struct, frozen=True, kw_only=True):
     span: Span
     entered: int
     left: int
+    estimated_entered: float
+    estimated_left: float
+    turned: int
+    staff: int
+    residual: int | None
     occupancy: int
     peak_occupancy: int
     transactions: int
     conversion: float | None
     hours: list[FootfallHour]
     lines: list[FootfallLine]
-
-
-class TryOns(msgspec.Struct, frozen=True, kw_only=True):
-    """Try-ons of one SKU on one business day; ``conversion`` is sold per try-on."""
-
-    sku: str | None
-    try_ons: int
-    returned: int
-    sold: int
-    touches: int
-    conversion: float | None
 
 
 class HeatCell(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,120 +102,66 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     sale_id: str | None
 
 
-def day_of(connection: Connection, store: str, day: date | None, now: int) -> tuple[Any, date, Span]:
-    """Return the store, the business date asked for (today's without one) and its span."""
-    found = catalogue.store(connection, store)
-    chosen = day or business_date(found, now)
-    return found, chosen, business_day(found, chosen)
-
-
 def footfall(connection: Connection, store: str, day: date | None, now: int) -> Footfall:
     """Return people in and out of a business day. Raises NotFoundError."""
     found, chosen, span = day_of(connection, store, day, now)
-    steps: dict[int, tuple[int, int]] = {}
-    lines: dict[str, tuple[int, int]] = {}
+    steps: dict[int, fold.Sums] = {}
+    lines: dict[str, fold.Sums] = {}
+    hours: dict[str, fold.Sums] = {}
+    day_sums = fold.Sums()
     for row in reads.buckets(connection, "footfall", store, *span):
-        entered, left = steps.get(row.bucket_ms, (0, 0))
-        steps[row.bucket_ms] = (entered + row.entered, left + row.left_)
-        entered, left = lines.get(row.line, (0, 0))
-        lines[row.line] = (entered + row.entered, left + row.left_)
-    hours: dict[str, tuple[int, int]] = {}
-    for at, (entered, left) in sorted(steps.items()):
-        name = local_hour(found, at)
-        before = hours.get(name, (0, 0))
-        hours[name] = (before[0] + entered, before[1] + left)
-    course = fold.occupancy(steps[at] for at in sorted(steps))
-    total = sum(entered for entered, _ in steps.values())
+        sums = fold.Sums(*(getattr(row, name) for name in fold.Sums._fields))
+        hour = local_hour(found, row.bucket_ms)
+        steps[row.bucket_ms] = fold.add(steps.get(row.bucket_ms, fold.Sums()), sums)
+        lines[row.line] = fold.add(lines.get(row.line, fold.Sums()), sums)
+        hours[hour] = fold.add(hours.get(hour, fold.Sums()), sums)
+        day_sums = fold.add(day_sums, sums)
+    closes = closing_ms(found, chosen)
+    closed = now >= closes
+    while_open, after = (
+        fold.occupancy((steps[at].entered, steps[at].left_) for at in sorted(steps) if (at >= closes) == late)
+        for late in (False, True)
+    )
+    course = after if closed else while_open
     sales = reads.movement_rows(connection, store, "sold", since_ms=span.start_ms, until_ms=span.end_ms)
     transactions = len({row.ref for row in sales})
     return Footfall(
         store=store,
         date=chosen.isoformat(),
         span=span,
-        entered=total,
-        left=sum(left for _, left in steps.values()),
+        entered=day_sums.entered,
+        left=day_sums.left_,
+        estimated_entered=day_sums.entered_milli / 1000,
+        estimated_left=day_sums.left_milli / 1000,
+        turned=day_sums.turned,
+        staff=day_sums.staff_entered + day_sums.staff_left,
+        residual=_residual(day_sums, closed=closed),
         occupancy=course[-1] if course else 0,
-        peak_occupancy=max(course, default=0),
+        peak_occupancy=max(while_open + after, default=0),
         transactions=transactions,
-        conversion=fold.conversion(transactions, total),
+        conversion=fold.conversion(transactions, day_sums.entered - day_sums.staff_entered),
         hours=[
-            FootfallHour(hour=name, entered=entered, left=left) for name, (entered, left) in hours.items()
+            FootfallHour(hour=name, entered=sums.entered, left=sums.left_)
+            for name, sums in sorted(hours.items(), key=lambda entry: datetime.fromisoformat(entry[0]))
         ],
         lines=[
-            FootfallLine(line=name, entered=entered, left=left)
-            for name, (entered, left) in sorted(lines.items())
+            FootfallLine(
+                line=name,
+                entered=sums.entered,
+                left=sums.left_,
+                estimated_entered=sums.entered_milli / 1000,
+                estimated_left=sums.left_milli / 1000,
+                turned=sums.turned,
+                staff=sums.staff_entered + sums.staff_left,
+                residual=_residual(sums, closed=closed),
+            )
+            for name, sums in sorted(lines.items())
         ],
     )
 
 
-class SoldLabel(NamedTuple):
-    """The sale that most likely took a picked item, and the item's SKU."""
-
-    unit: SoldUnit
-    sku: str | None
-
-
-def sold_labels(connection: Connection, store: str, names: catalogue.Naming) -> dict[str, SoldLabel]:
-    """Return EPC → the sale that most likely took the picked item."""
-    picked: dict[str | None, list[PickedItem]] = {}
-    sku_of: dict[str, str | None] = {}
-    for row in reads.item_rows(connection, store, status=PICKED):
-        sku = names.sku_of_item(row.bound, row.kind)
-        sku_of[row.epc] = sku
-        picked.setdefault(sku, []).append(PickedItem(row.picked_ms or 0, row.epc, row.zone or ""))
-    sold, returned = (_by_sku(connection, store, names, kind) for kind in ("sold", "returned"))
-    labels: dict[str, SoldUnit] = {}
-    for sku, sales in sold.items():
-        own = picked.get(sku, [])
-        if returned.get(sku):
-            sales = still_sold(sales, returned[sku])
-        units = (
-            SoldUnit(sale.at_ms, sale.ref, sale.line, unit, sale.epc)
-            for sale in sales
-            for unit in range(min(sale.units, len(own)))
-        )
-        labels |= label_sold(units, own)
-    return {epc: SoldLabel(unit, sku_of[epc]) for epc, unit in labels.items()}
-
-
-def _by_sku(
-    connection: Connection, store: str, names: catalogue.Naming, kind: str
-) -> dict[str, list[SaleUnits]]:
-    lines: dict[str, list[SaleUnits]] = {}
-    for row in reads.movement_rows(connection, store, kind):
-        units = SaleUnits(row.at_ms, row.ref, row.line, row.quantity, row.epc, row.of_sale)
-        lines.setdefault(names.sku_of_code(row.code), []).append(units)
-    return lines
-
-
-def try_ons(connection: Connection, store: str, day: date | None, now: int) -> list[TryOns]:
-    """Return try-ons per SKU of a business day, most tried first. Raises NotFoundError."""
-    _found, _chosen, span = day_of(connection, store, day, now)
-    names = catalogue.naming(connection)
-    returned: Counter[str | None] = Counter()
-    touches: Counter[str | None] = Counter()
-    for row in reads.try_on_rows(connection, store, *span):
-        sku = names.sku_of_item(row.bound, row.kind)
-        returned[sku] += row.outcome == "returned"
-        touches[sku] += row.outcome == "touch"
-    sold: Counter[str | None] = Counter()
-    for label in sold_labels(connection, store, names).values():
-        if span.start_ms <= label.unit.sold_ms < span.end_ms:
-            sold[label.sku] += 1
-    lines = []
-    for sku in {*returned, *touches, *sold}:
-        count = returned[sku] + sold[sku]
-        lines.append(
-            TryOns(
-                sku=sku,
-                try_ons=count,
-                returned=returned[sku],
-                sold=sold[sku],
-                touches=touches[sku],
-                conversion=sold[sku] / count if count else None,
-            )
-        )
-    return sorted(lines, key=lambda line: (-line.try_ons, line.sku or ""))
+def _residual(sums: fold.Sums, *, closed: bool) -> int | None:
+    return sums.entered - sums.left_ if closed else None
 
 
 def heat(connection: Connection, store: str, day: date | None, now: int) -> list[HeatCell]:
@@ -277,9 +232,9 @@ def find_items(
     """
     catalogue.store(connection, store)
     names = catalogue.naming(connection)
-    labels = sold_labels(connection, store, names)
-    status = PICKED if wanted.status == SOLD else wanted.status
-    judged_here = wanted.names or status == PICKED
+    labels = sold_items(connection, store, names).labels
+    status = {SOLD: PICKED, MISSING: None}.get(wanted.status or "", wanted.status)
+    judged_here = wanted.names or wanted.status == MISSING or status == PICKED
     rows = reads.item_rows(
         connection,
         store,
@@ -321,7 +276,7 @@ def _item(row: Any, names: catalogue.Naming, labels: Mapping[str, SoldLabel]) ->
         name=product.name if product else None,
         name_zh=product.name_zh if product else None,
         zone=row.zone,
-        status=SOLD if label is not None else row.status,
+        status=SOLD if label is not None else row.status_now,
         picked_ms=row.picked_ms,
         first_seen_ms=None if row.first_seen_ms == NEVER_SEEN_MS else row.first_seen_ms,
         changed_ms=None if row.key_ms < 0 else row.key_ms,

@@ -48,6 +48,17 @@ def test_the_small_messages_have_golden_samples(name, decode):
     assert m.encode(decode(payload)) == payload
 
 
+def test_a_command_anchors_at_most_two_hundred_tags():
+    def command(count):
+        zones = {f"E2{number:022X}": "shelf-a" for number in range(count)}
+        action = m.AnchorTags(zones=zones, taken_at=7)
+        return m.Command(command_id="c-1", device="r1", expires_at=9, action=action)
+
+    assert m.decode_command(m.encode(command(m.MAX_ANCHORED))) == command(m.MAX_ANCHORED)
+    with pytest.raises(MessageError, match="zones"):
+        m.decode_command(m.encode(command(m.MAX_ANCHORED + 1)))
+
+
 def test_unknown_optional_fields_of_a_later_version_are_ignored():
     line = b'{"kind":"tag_arrived","at":1,"device":"r1","epc":"E200","zone":"a","mood":"fine"}'
     assert m.decode_observation(line).zone == "a"

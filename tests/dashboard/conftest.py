@@ -185,6 +185,32 @@ EVERY_DUPLICATE = {
 }  # fmt: skip
 
 
+def variance(
+    sku, name, name_zh, expected, counted, *, missing=(), unexpected=(), misplaced=(), place="shelf-a"
+):
+    difference = None if counted is None else counted - expected
+    return {
+        "sku": sku, "name": name, "name_zh": name_zh, "zone": place, "expected": expected, "counted": counted, "difference": difference,
+        "moved": 0, "missing": list(missing), "unexpected": list(unexpected),
+        "misplaced": [{"epc": epc, "expected_zone": "window"} for epc in misplaced], "price": 268.0,
+        "value": None if difference is None else 268.0 * difference,
+    }  # fmt: skip
+
+
+def stock_take(name, state, lines=(), zones=("shelf-a",), not_counted=()):
+    now = time.time_ns() // 1_000_000
+    known = [one for one in lines if one["value"] is not None]
+    totals = {
+        "expected": 8, "counted": 7, "difference": -1, "missing": 1, "unexpected": 0, "misplaced": 0,
+        "value": sum(one["value"] for one in known) if known else None,
+    }  # fmt: skip
+    return {
+        "store": "popup-1", "stock_take_id": name, "state": state, "zones": list(zones), "opened_by": "li", "note": "",
+        "opened_ms": now - 900_000, "changed_ms": now - 60_000, "changed_by": "li", "position": 9, "not_counted": list(not_counted),
+        "whole": False, "totals": totals if lines else None, "batches": [], "lines": list(lines),
+    }  # fmt: skip
+
+
 class FakeHub:
     """The answers of a hub, to be changed at will; counts what it was asked and told."""
 
@@ -241,6 +267,8 @@ class FakeHub:
         self.duplicates = copy.deepcopy(EVERY_DUPLICATE)
         self.labels = []
         self.gate_batches, self.notices = [], []
+        self.stock_takes = []
+        self.disagreements = []
         self.streams = [{"agent": "pi-1", "stream": "s1"}]
         self.missing = ()
         self.orders = [order("popup-1-9", "ocean-heart", 12)]
@@ -330,6 +358,15 @@ class FakeHub:
         if path == "/v1/bindings/duplicates":
             return 200, copy.deepcopy(self.duplicates)
         name = path.removeprefix("/v1/stores/popup-1/")
+        if name == "disagreements":
+            return 200, self.disagreements
+        if name == "stock-takes":
+            hidden = ("batches", "lines")
+            return 200, [
+                {key: value for key, value in one.items() if key not in hidden} for one in self.stock_takes
+            ]
+        if name.startswith("stock-takes/"):
+            return 200, next(one for one in self.stock_takes if name == f"stock-takes/{one['stock_take_id']}")
         if name == "stock":
             return 200, {
                 "store": "popup-1", "position": self.position, "as_of_ms": 1, "zone_states": self.zone_states, "lines": self.lines,
@@ -345,11 +382,8 @@ class FakeHub:
                 )
             ]
             return 200, {"total": len(found), "items": found[:50], "next_after": None}
-        if name == "gate/batches":
-            return 200, {"batches": copy.deepcopy(self.gate_batches), "next_before": None}
-        if name.startswith("gate/batches/"):
-            found = [one for one in self.gate_batches if one["batch_id"] == name.rsplit("/", 1)[1]]
-            return (200, copy.deepcopy(found[0])) if found else (404, {"error": {"code": "", "message": ""}})
+        if name.startswith("gate/batches"):
+            return self._gate_batches(name)
         if name == "expected":
             return 200, copy.deepcopy(self.notices)
         if name in (
@@ -357,6 +391,12 @@ class FakeHub:
         ):  # fmt: skip
             return 200, copy.deepcopy(getattr(self, name))
         return 404, {"error": {"code": "not_found", "message": f"{path} is not known"}}
+
+    def _gate_batches(self, name):
+        if name == "gate/batches":
+            return 200, {"batches": copy.deepcopy(self.gate_batches), "next_before": None}
+        found = [one for one in self.gate_batches if name == f"gate/batches/{one['batch_id']}"]
+        return (200, copy.deepcopy(found[0])) if found else (404, {"error": {"code": "", "message": ""}})
 
     def post(self, path, body):
         self.told.append(path)
@@ -368,6 +408,21 @@ class FakeHub:
         if path == "/v1/pos/mappings":
             self.unmapped = [one for one in self.unmapped if one["code"] != body["code"]]
             return 200, {"code": body["code"], "sku": body["sku"], "before": None, "changed": True}
+        if path.startswith("/v1/stores/popup-1/stock-takes/"):
+            name = path.split("/")[-2]
+            self.stock_takes = [
+                {**one, "state": "approved", "changed_by": body["by"]}
+                if one["stock_take_id"] == name
+                else one
+                for one in self.stock_takes
+            ]
+            return 200, {
+                "stock_take_id": name,
+                "state": "approved",
+                "repeat": False,
+                "position": 9,
+                "commands": 0,
+            }
         if path == "/v1/bindings":
             return self._bind(body)
         if path.startswith("/v1/gate/batches/"):
@@ -423,6 +478,7 @@ def make():
             staticmethod, (waiting_code, presented, station, logged, shelf_label)
         )
         gate_tag, gate_batch, notice = map(staticmethod, (gate_tag, gate_batch, gate_notice))
+        stock_take, variance = map(staticmethod, (stock_take, variance))
 
     return Make
 

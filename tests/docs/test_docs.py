@@ -129,11 +129,14 @@ def test_the_hub_table_has_every_key_with_its_default():
         assert told[key] == ("none" if default in (None, ()) else str(default)), key
 
 
-@pytest.mark.parametrize("section", ["presence", "weight"])
+@pytest.mark.parametrize("section", ["presence", "weight", "agreement"])
 def test_every_threshold_stands_with_its_default(section):
     struct = structs_in(next(f.type for f in msgspec.structs.fields(EdgeConfig) if f.name == section))[0]
     rows = table_after(TEXTS["docs/sensing.md"], f"| setting in `[{section}]`")
-    told = {row[0].strip("`"): float(row[1].replace(",", "").replace("−", "-")) for row in rows}
+    words = {"true": "1", "false": "0"}
+    told = {
+        row[0].strip("`"): float(words.get(row[1], row[1]).replace(",", "").replace("−", "-")) for row in rows
+    }
     assert told == {field.name: float(field.default) for field in msgspec.structs.fields(struct)}
 
 

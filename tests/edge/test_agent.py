@@ -285,7 +285,7 @@ def test_a_graceful_stop_stores_what_was_read_last(shop):
     state = msgspec.msgpack.decode(outbox.checkpoint("sensing"))
     assert outbox.next_seq - 1 == len(hub.observations) + outbox.waiting
     outbox.close()
-    assert state["presence"]["life_at"]["reader"] >= mark
+    assert state["health"]["devices"]["reader"][1] >= mark
     assert state["health"]["now"] >= mark
 
 

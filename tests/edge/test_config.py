@@ -143,3 +143,96 @@ def test_the_name_of_a_counting_line_must_be_an_id_as_the_hub_would_refuse_anoth
     counter = '[[devices]]\nid = "door"\ndriver = "terabee"\ntransport = "serial"\nport = "p"\nline = "Front Door"\n'
     with pytest.raises(ConfigError, match="line"):
         load(GOOD + "\n" + counter)
+
+
+DOORWAY = """
+[[doorways]]
+line = "door"
+device = "reader-1"
+outer = 1
+inner = 2
+"""
+
+
+def test_a_doorway_is_two_inputs_of_a_reader(load):
+    [doorway] = load(GOOD + DOORWAY).config.doorways
+    assert (doorway.device, doorway.outer, doorway.inner) == ("reader-1", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('device = "reader-1"', 'device = "reader-9"', ["door", "reader-9", "reader-1"]),
+        ('device = "reader-1"', 'device = "scale-1"', ["door", "scale-1", "scale", "reader"]),
+        ("inner = 2", "inner = 1", ["reader-1 input 1", "twice"]),
+        ("inner = 2", "inner = 0", ["inner"]),
+        ("inner = 2", "", ["inner", "missing"]),
+        ("inner = 2", "inner = 2\napart_m = 0", ["apart_m"]),
+        ("inner = 2", 'inner = 2\ncovered = "hi"', ["covered", "hi"]),
+        ("inner = 2", "inner = 2\n" + DOORWAY, ["door", "twice"]),
+        ("inner = 2", 'inner = 2\n[footfall]\nstaff_epcs = ["xyz"]', ["staff_epcs"]),
+    ],
+)
+def test_a_doorway_that_cannot_count_is_one_sentence(load, old, new, said):
+    with pytest.raises(ConfigError) as caught:
+        load(GOOD + DOORWAY.replace(old, new))
+    assert "\n" not in str(caught.value)
+    for word in ["edge.toml", *said]:
+        assert word in str(caught.value)
+
+
+ROOMS = '[try_on]\nrooms = ["shelf-b", "shelf-c"]\n'
+
+
+def test_fitting_rooms_are_zones_of_antennas(load):
+    assert load(GOOD + ROOMS).config.try_on.rooms == ("shelf-b", "shelf-c")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("rooms", "room", ["try_on.room", "did you mean 'rooms'"]),
+        ("rooms", "dwel_ms = 1\nrooms", ["dwel_ms", "did you mean 'dwell_ms'"]),
+        ('"shelf-c"', '"shelf-d"', ["[try_on]", "rooms", "shelf-d", "did you mean 'shelf-"]),
+        ('"shelf-c"', '"yurt"', ["rooms", "yurt", "shelf-a, shelf-b, shelf-c"]),
+        ('"shelf-c"', '"Cabin 1"', ["rooms"]),
+        ('"shelf-c"', '"shelf-b"', ["fitting room", "shelf-b", "twice"]),
+        ("rooms", "log_odds = 12.0\nrooms", ["log_odds"]),
+        ("rooms", "dwell_ms = 0\nrooms", ["dwell_ms"]),
+        ("rooms", "longest_ms = 20000\nrooms", ["longest_ms"]),
+    ],
+)
+def test_a_fitting_room_that_cannot_be_is_one_sentence(load, old, new, said):
+    with pytest.raises(ConfigError) as caught:
+        load(GOOD + ROOMS.replace(old, new))
+    assert "\n" not in str(caught.value)
+    for word in ["edge.toml", *said]:
+        assert word in str(caught.value)
+
+
+def test_goods_on_a_scale_are_not_for_sale_in_a_fitting_room(load):
+    tray = GOOD.replace('zone = "tray-1"', 'zone = "shelf-b"')
+    with pytest.raises(ConfigError, match=r"shelf-b.*scale-1"):
+        load(tray + ROOMS)
+
+
+FUSED = """
+[[devices]]
+id = "tof"
+driver = "terabee"
+transport = "serial"
+port = "/dev/null"
+front = "tray-1"
+"""
+
+
+def test_a_tagged_plate_and_who_stands_in_front_of_it(load):
+    new = 'unit_weight_g = 8.4, tagged = true, gtin = "7312345678903" }'
+    place = load(GOOD.replace("unit_weight_g = 8.4 }", new) + FUSED).place
+    assert (place.trays["scale-1"].tagged, place.trays["scale-1"].gtin) == (True, "07312345678903")
+    assert place.fronts == {("tof", 0): "tray-1"}
+
+
+def test_only_a_people_counter_has_a_front(load):
+    with pytest.raises(ConfigError, match="key 'front' is for people counters"):
+        load(GOOD + FUSED.replace("terabee", "mt_sics") + 'tray = { zone = "tray-2" }\n')

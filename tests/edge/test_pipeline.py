@@ -4,19 +4,30 @@ import msgspec
 import pytest
 
 from contract.messages import (
+    AnchorTags,
+    AnyObservation,
     Blind,
     DeviceHealth,
+    Disagreement,
     PeopleCounted,
     Rejected,
     SetRegion,
     TagArrived,
     TagPickedUp,
+    TagPutBack,
+    TryOnEnded,
+    TryOnStarted,
     WeightChanged,
     decode_observation,
 )
 from edge.config import load_edge
+from edge.model import InputRead
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline, SensingState
+from edge.sensing.arrays import unpack_array
+from edge.sensing.presence_state import (
+    told_zone,
+)
 
 START = 1_800_000_000_000
 TAG = bytes.fromhex("BB02220011C9340030751FEB705C5904E3D50D703A76EF7E")
@@ -53,10 +64,23 @@ transport = "serial"
 port = "/dev/null"
 """
 
+STAFF = "30751FEB705C5904E3D50D70"
+"""The EPC of TAG."""
+
+DOORWAY = """
+[[doorways]]
+line = "beams"
+device = "reader-1"
+outer = 1
+inner = 2
+"""
+
 
 class Shop:
+    config = CONFIG
+
     def __init__(self, folder, more=""):
-        (folder / "edge.toml").write_text(CONFIG + more, encoding="utf-8")
+        (folder / "edge.toml").write_text(self.config + more, encoding="utf-8")
         self.folder, self.now = folder, START
         self.start()
 
@@ -168,7 +192,9 @@ def test_the_last_pass_stores_the_state_even_when_nothing_happened(shop):
     batch = shop.pipeline.sense(shop.now, last=True)
     assert batch is not None
     shop.pipeline.save(batch, shop.now)
-    state = msgspec.msgpack.decode(shop.outbox.checkpoint("sensing"), type=SensingState)
+    state = msgspec.msgpack.decode(
+        shop.outbox.checkpoint("sensing"), type=SensingState, dec_hook=unpack_array
+    )
     assert state.health.now == shop.now
 
 
@@ -223,4 +249,168 @@ def test_tags_of_other_companies_are_counted_and_nothing_else(tmp_path, section,
     assert {o.device: o.state for o in shop.of(DeviceHealth)}["reader-1"] == "ok", "its reader is not silent"
     assert shop.of(Rejected) == []
     assert shop.outbox.dead_letters() == []
+    shop.outbox.close()
+
+
+def test_a_stock_take_anchors_tags_of_the_agents_own_zones_and_survives_a_restart(tmp_path):
+    shop = Shop(tmp_path)
+    ours, foreign = "E28011606000020400000001", "E28011606000020400000002"
+    action = AnchorTags(zones={ours: "shelf-b", foreign: "shelf-z"}, taken_at=START)
+    shop.pipeline.tick(shop.now)
+    assert shop.pipeline.act("nobody", action, shop.now) is None
+    assert shop.pipeline.act("scale-1", action, shop.now) == "", (
+        "it is for the agent, whichever device it names"
+    )
+    shop.pipeline.tick(shop.now)
+    assert told_zone(shop.pipeline.state.presence, ours) == "shelf-b"
+    assert foreign not in shop.pipeline.state.presence.rows
+    shop.outbox.close()
+    shop.start()
+    assert told_zone(shop.pipeline.state.presence, ours) == "shelf-b"
+    shop.outbox.close()
+
+
+def test_staff_tags_are_in_no_zone_and_never_leave_the_edge(tmp_path):
+    shop = Shop(tmp_path, f'[footfall]\nstaff_epcs = ["{STAFF}"]\n{DOORWAY}').run(20)
+    assert {o.zone for o in shop.of(TagArrived)} == {"shelf-b"}
+    assert {o.device: o.state for o in shop.of(DeviceHealth)}["reader-1"] == "ok", "its reader is not silent"
+    assert all(
+        STAFF.encode() not in line for parcel in shop.outbox.parcels(0, 10_000) for line in parcel.lines
+    )
+    shop.outbox.close()
+
+
+@pytest.mark.parametrize("section", ["", '[epc]\ncompany_prefixes = ["0614141"]\n'])
+def test_a_crossing_waits_over_a_restart_for_the_staff_tag_that_marks_it(tmp_path, section):
+    shop = Shop(tmp_path, f'{section}[footfall]\nstaff_epcs = ["{STAFF}"]\n{DOORWAY}')
+    for after, port, high in ((0, 1, True), (180, 2, True), (320, 1, False), (500, 2, False)):
+        shop.pipeline._reads.append(InputRead(device="reader-1", at=START + after, port=port, high=high))
+    shop.now += 600
+    shop.pipeline.sense(shop.now)
+    shop.pipeline.save(shop.pipeline.sense(shop.now, last=True), shop.now)
+    assert shop.of(PeopleCounted) == []
+    shop.crash_and_start(1)
+    shop.run(5)
+    [told] = shop.of(PeopleCounted)
+    assert (told.line, told.at, told.entered, told.staff) == ("beams", START + 500, 1, 1)
+    shop.outbox.close()
+
+
+DRESS = "E28011606000020400000001"
+FITTING = '[try_on]\nrooms = ["cabin"]\n'
+
+
+class FittingShop(Shop):
+    """Reader r700 hears a rail at port 2 and a cabin at port 3."""
+
+    config = CONFIG.replace('{ 2 = "shelf-b" }', '{ 2 = "shelf-b", 3 = "cabin" }')
+
+    def wear(self, seconds, heard, *, restart_every=0):
+        """Let the dress be heard: port → cdBm."""
+        for second in range(seconds):
+            if restart_every and second % restart_every == restart_every - 1:
+                self.outbox.close()
+                self.start()
+            for _ in range(4):
+                self.now += 250
+                for port, level in heard.items():
+                    read = R700.replace(b'"antennaPort":2', f'"antennaPort":{port}'.encode())
+                    self.pipeline.receive("r700", read.replace(b"-5000", str(level).encode()), self.now)
+                self.pipeline.receive("r700", R700.replace(b"0001", b"0002"), self.now)
+                self.pipeline.tick(self.now)
+        return self
+
+    def told(self, *kinds):
+        return [o for o in self.of(kinds) if getattr(o, "epc", "") == DRESS]
+
+
+ON_RAIL, IN_CABIN = {2: -5000, 3: -7000}, {2: -6400, 3: -5100}
+
+
+@pytest.mark.parametrize("restart_every", [0, 25])
+def test_a_try_on_is_told_once_and_its_tag_is_on_no_shelf_meanwhile(tmp_path, restart_every):
+    shop = FittingShop(tmp_path, FITTING)
+    shop.wear(90, ON_RAIL).wear(120, IN_CABIN, restart_every=restart_every)
+    shop.wear(60, ON_RAIL, restart_every=restart_every)
+    started, ended = shop.told(TryOnStarted, TryOnEnded)
+    assert (started.room, started.device, ended.session) == ("cabin", "r700", started.session)
+    assert ended.started_at == started.at
+    assert [(type(o), o.zone) for o in shop.told(TagArrived, TagPickedUp, TagPutBack)] == [
+        (TagArrived, "shelf-b"),
+        (TagPickedUp, "shelf-b"),
+        (TagPutBack, "shelf-b"),
+    ]
+    shop.outbox.close()
+
+
+def test_a_crash_in_the_middle_of_a_try_on_neither_ends_nor_repeats_it(tmp_path):
+    shop = FittingShop(tmp_path, FITTING)
+    shop.wear(90, ON_RAIL).wear(60, IN_CABIN)
+    shop.crash_and_start(after_s=600)
+    shop.wear(60, IN_CABIN)
+    assert len(shop.told(TryOnStarted, TryOnEnded)) == 1
+    shop.wear(60, ON_RAIL)
+    assert [type(o) for o in shop.told(TryOnStarted, TryOnEnded)] == [TryOnStarted, TryOnEnded]
+    shop.outbox.close()
+
+
+def test_a_fitting_room_is_no_shelf(tmp_path):
+    """Without the section the same reads are a tag that moved to a zone named cabin."""
+    for more, zones in ((FITTING, {"shelf-b"}), ("", {"shelf-b", "cabin"})):
+        folder = tmp_path / str(len(more))
+        folder.mkdir()
+        shop = FittingShop(folder, more).wear(70, ON_RAIL).wear(60, {3: -5100})
+        seen = {o.zone for o in shop.told(*AnyObservation.__args__) if hasattr(o, "zone")}
+        assert seen == zones
+        shop.outbox.close()
+
+
+FUSED = """
+[[devices]]
+id = "plate"
+driver = "mt_sics"
+transport = "serial"
+port = "/dev/null"
+tray = { zone = "window", sku = "ring", unit_weight_g = 20.0, tagged = true, gtin = "7312345678903" }
+"""
+
+
+class WeighedShop(Shop):
+    """The plate lies under the zone of reader-1 and loses a unit after 90 s; its tag stays where it was."""
+
+    def __init__(self, folder):
+        super().__init__(folder, FUSED)
+        self.pipeline.line_opened("plate", self.now)
+
+    def weigh(self, seconds, units):
+        for _ in range(seconds * 4):
+            self.pipeline.receive("plate", f"S S {units * 20.0:10.2f} g\r\n".encode(), self.now + 250)
+            self.run_quarter()
+        return self
+
+    def run_quarter(self):
+        self.now += 250
+        self.pipeline.receive("reader-1", TAG, self.now)
+        self.pipeline.tick(self.now)
+
+
+def test_a_plate_that_lost_what_the_reader_still_hears_is_a_disagreement_and_no_pick(tmp_path):
+    shop = WeighedShop(tmp_path)
+    shop.weigh(90, 3).weigh(90, 2)
+    (doubt,) = shop.of(Disagreement)
+    assert (doubt.zone, doubt.device, doubt.why) == ("window", "plate", "weight_only")
+    assert (doubt.rfid_units, doubt.weight_units, doubt.skus) == (0, -1, ("ring",))
+    assert shop.of(TagPickedUp) == []
+    shop.weigh(90, 2)
+    assert len(shop.of(Disagreement)) == 1
+    shop.outbox.close()
+
+
+def test_what_lies_across_a_restart_is_not_compared(tmp_path):
+    shop = WeighedShop(tmp_path)
+    shop.weigh(90, 3).weigh(10, 2)
+    shop.crash_and_start(after_s=5)
+    shop.pipeline.line_opened("plate", shop.now)
+    shop.weigh(200, 2)
+    assert shop.of(Disagreement) == []
     shop.outbox.close()

@@ -8,7 +8,9 @@ Usage: llrp_inventory.py PORT SECONDS
 """
 
 import json
+import os
 import sys
+import threading
 import time
 
 from sllurp.llrp import LLRPReaderClient, LLRPReaderConfig
@@ -44,7 +46,6 @@ while not reads and time.monotonic() - started < 10:
 before = len(reads)
 time.sleep(seconds)
 counted = len(reads) - before
-reader.disconnect()
 first = reads[0] if reads else {}
 print(
     json.dumps(
@@ -55,5 +56,12 @@ print(
             "fields": sorted(key for key in first if isinstance(key, str)),
             "rssi": first.get("PeakRSSI"),
         }
-    )
+    ),
+    flush=True,
 )
+
+# Its disconnect waits without an end when the machine is busy; what it read is told by then.
+last = threading.Timer(10.0, os._exit, [0])
+last.daemon = True
+last.start()
+reader.disconnect()

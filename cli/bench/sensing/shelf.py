@@ -33,7 +33,7 @@ class Told(NamedTuple):
 
     Attributes:
         picks: rows picked up.
-        puts: rows put back or arrived.
+        puts: rows put back; one that was never there before only arrived.
         moves: (row, zone) of rows that are in another zone than they were last.
     """
 
@@ -70,8 +70,8 @@ class BaselineMethod:
         before = np.append(before, np.full(len(epcs) - len(before), ABSENT))
         changed = before != after
         picks = np.nonzero(changed & (before != ABSENT))[0]
-        puts = np.nonzero(changed & (after != ABSENT))[0]
-        moved = puts[(self._last[puts] != ABSENT) & (self._last[puts] != after[puts])]
+        puts = np.nonzero(changed & (after != ABSENT) & (self._last != ABSENT))[0]
+        moved = puts[self._last[puts] != after[puts]]
         self._last = np.where(after == ABSENT, self._last, after)
         return Told(picks.tolist(), puts.tolist(), [(int(row), int(after[row])) for row in moved])
 

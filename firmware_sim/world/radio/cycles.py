@@ -149,8 +149,9 @@ class CycleRadio:
         ends = start + np.arange(cycles)[:, None] * self._cycle_ms
         ends = ends + np.round((np.arange(self._antennas) + 1) * turn_ms).astype(np.int64)
         middles = np.repeat(ends[:, -1:] - self._cycle_ms // 2, self._antennas, axis=1)
-        level, handled, zone = self._courses(middles, ends[:, -1], moves)
-        level += self._fade(level.shape) - self._blocking(middles, zone, bodies)
+        live = self._live(moves)
+        level, handled, zone = self._courses(middles, ends[:, -1], moves, live)
+        level += self._fade(cycles, live) - self._blocking(middles, zone[:, live], bodies, live)
         if handled.any():
             level[handled] += self._chance.normal(
                 -self._noise.hand_db, self._noise.hand_spread_db, int(handled.sum())
@@ -167,42 +168,58 @@ class CycleRadio:
         bounds = np.searchsorted(rows, np.arange(cycles + 1))
         for cycle in range(cycles):
             part = slice(bounds[cycle], bounds[cycle + 1])
-            reports = Reports(at[part], tags[part], antennas[part], rssi[part], reads[part])
+            reports = Reports(at[part], live[tags[part]], antennas[part], rssi[part], reads[part])
             yield Cycle(int(ends[cycle, -1]), reports, bool(silent[cycle].all()), zone[cycle])
 
+    def _live(self, moves: list[Moved]) -> Ints:
+        """Return the rows of tags that a reader may hear before the last of these moves is over."""
+        there = self._zone != AWAY
+        there[list(self._hand)] = True
+        there[[self._row[move.epc] for move in moves]] = True
+        return np.nonzero(there)[0]
+
     def _courses(
-        self, middles: Ints, ends: Ints, moves: list[Moved]
+        self, middles: Ints, ends: Ints, moves: list[Moved], live: Ints
     ) -> tuple[Floats, NDArray[np.bool_], Ints]:
-        """Return mean level and "in a hand" per [cycle, antenna, tag], and the zone per [cycle, tag]."""
-        shape = (*middles.shape, len(self.epcs))
-        level = np.broadcast_to(self._level, shape).copy()
+        """Return mean level and "in a hand" per [cycle, antenna, live tag], and the zone per [cycle, tag]."""
+        shape = (*middles.shape, len(live))
+        column = {row: number for number, row in enumerate(live.tolist())}
+        level = np.broadcast_to(self._level[:, live], shape).copy()
         handled = np.zeros(shape, dtype=bool)
-        zone = np.broadcast_to(self._zone, (len(ends), shape[2])).copy()
+        zone = np.broadcast_to(self._zone, (len(ends), len(self.epcs))).copy()
         for row, until in list(self._hand.items()):
-            self._hold(level, handled, middles, row, int(middles[0, 0]) - 1, until)
-            if until <= ends[-1]:
+            self._hold(level, handled, middles, (row, column[row]), int(middles[0, 0]) - 1, until)
+            if until <= middles[-1, -1]:
                 del self._hand[row]
         for move in moves:
             row = self._move(move)
+            number = column[row]
             after = middles > move.at
             zone[ends >= move.at, row] = self._zone[row]
-            handled[:, :, row] &= ~after
+            handled[:, :, number] &= ~after
             if move.zone is None:
-                self._hold(level, handled, middles, row, move.at, self._hand[row])
-                if self._hand[row] <= ends[-1]:
+                self._hold(level, handled, middles, (row, number), move.at, self._hand[row])
+                if self._hand[row] <= middles[-1, -1]:
                     del self._hand[row]
             else:
                 self._hand.pop(row, None)
-                level[:, :, row] = np.where(after, self._level[:, row], level[:, :, row])
+                level[:, :, number] = np.where(after, self._level[:, row], level[:, :, number])
         return level, handled, zone
 
     def _hold(
-        self, level: Floats, handled: NDArray[np.bool_], middles: Ints, row: int, since: int, until: int
+        self,
+        level: Floats,
+        handled: NDArray[np.bool_],
+        middles: Ints,
+        tag: tuple[int, int],
+        since: int,
+        until: int,
     ) -> None:
-        """A tag is near its old place in a hand from ``since`` to ``until``, and nowhere afterwards."""
-        handled[:, :, row] |= (middles > since) & (middles <= until)
+        """A tag (row, column) is near its old place in a hand from ``since`` to ``until``, then nowhere."""
+        row, number = tag
+        handled[:, :, number] |= (middles > since) & (middles <= until)
         gone = (middles > since) & (middles > until)
-        level[gone, row] = self._coupling[0, -1]
+        level[gone, number] = self._coupling[0, -1]
         if until <= middles[-1, -1]:
             self._level[:, row] = self._coupling[:, -1]
 
@@ -238,16 +255,17 @@ class CycleRadio:
             self._fading = np.hstack([self._fading, fading])
         return self._row[epc]
 
-    def _fade(self, shape: tuple[int, ...]) -> Floats:
-        """Return slow fading, AR(1), and keep its last value."""
+    def _fade(self, cycles: int, live: Ints) -> Floats:
+        """Return slow fading of live tags, AR(1), and keep its last value."""
         noise = self._noise
         rho = noise.fading_rho_per_s ** (self._cycle_ms / 1000)
-        course = self._chance.standard_normal(shape) * (noise.fading_db * math.sqrt(1.0 - rho * rho))
-        last = self._fading
+        course = self._chance.standard_normal((cycles, self._antennas, len(live)))
+        course *= noise.fading_db * math.sqrt(1.0 - rho * rho)
+        last = self._fading[:, live]
         for cycle in course:
             cycle += rho * last
             last = cycle
-        self._fading = last.copy()
+        self._fading[:, live] = last
         return course
 
     def _singulate(self, level: Floats, turn_s: float) -> Ints:
@@ -299,23 +317,31 @@ class CycleRadio:
         chance: np.random.Generator,
     ) -> _Body:
         return _Body(
-            antenna, at, at + int(1000 * lasts_s), chance.uniform(*block_db), int(chance.integers(1 << 31))
+            antenna,
+            at,
+            at + int(1000 * lasts_s),
+            self._strength_db(block_db, chance),
+            int(chance.integers(1 << 31)),
         )
 
-    def _blocking(self, middles: Ints, zone: Ints, bodies: list[_Body]) -> Floats:
+    def _strength_db(self, block_db: tuple[float, float], chance: np.random.Generator) -> float:
+        """Return how much a body blocks."""
+        return chance.uniform(*block_db)
+
+    def _blocking(self, middles: Ints, zone: Ints, bodies: list[_Body], live: Ints) -> Floats:
         """Return how much weaker each tag is at each turn; of several bodies the one that blocks most counts.
 
         A body stands between an antenna and the tags of its zone; at an angle, for other tags of this antenna
         and other antennas of these tags, it blocks less.
         """
-        blocking = np.zeros((*middles.shape, len(self.epcs)))
+        blocking = np.zeros((*middles.shape, len(live)))
         for body in bodies:
             there = np.nonzero(
                 (middles[:, body.antenna] >= body.start) & (middles[:, body.antenna] < body.end)
             )[0]
             if len(there) == 0:
                 continue
-            block_db = body.block_db * self._factor(np.random.Generator(np.random.PCG64(body.seed)))
+            block_db = body.block_db * self._factor(np.random.Generator(np.random.PCG64(body.seed)))[live]
             before = zone[there] == self._own_zone[body.antenna]
             oblique = self._noise.oblique_block_share
             shares = np.where(before, oblique, 0.0)[:, None, :].repeat(self._antennas, axis=1)
@@ -331,39 +357,33 @@ class CycleRadio:
 class RicianRadio(CycleRadio):
     """The second radio model; see the module's opening paragraph. Never used for tuning."""
 
-    def _fade(self, shape: tuple[int, ...]) -> Floats:
+    def _fade(self, cycles: int, live: Ints) -> Floats:
         """Return the fading of the channel in use: Rician, the scattered part a complex AR(1) per channel."""
-        cycles, antennas, tags = shape
         channels = len(CHANNELS_KHZ)
-        held = getattr(self, "_scatter", np.empty((channels, antennas, 0), dtype=complex))
-        fresh = tags - held.shape[2]
-        if fresh:
-            new = self._chance.standard_normal((channels, antennas, fresh, 2)) @ np.array([1, 1j])
-            held = np.concatenate([held, new / math.sqrt(2.0)], axis=2)
+        scatter = getattr(self, "_scatter", np.empty((channels, self._antennas, 0), dtype=complex))
+        if fresh := len(self.epcs) - scatter.shape[2]:
+            scatter = np.concatenate([scatter, self._scattered(fresh) / math.sqrt(2.0)], axis=2)
         rho = math.exp(-self._cycle_ms / 1000 / CHANNEL_HOLDS_S)
         direct = math.sqrt(10.0 ** (K_FACTOR_DB / 10.0))
-        course = np.empty(shape)
+        held = scatter[:, :, live]
+        course = np.empty((cycles, self._antennas, len(live)))
         for cycle in range(cycles):
-            new = self._chance.standard_normal((channels, antennas, tags, 2)) @ np.array([1, 1j])
-            held = rho * held + math.sqrt((1.0 - rho * rho) / 2.0) * new
+            held = rho * held + math.sqrt((1.0 - rho * rho) / 2.0) * self._scattered(len(live))
             channel = int(self._chance.integers(channels))
             power = np.abs(direct + held[channel]) ** 2 / (direct * direct + 1.0)
             course[cycle] = 10.0 * np.log10(np.maximum(power, 1e-6))
-        self._scatter = held
+        scatter[:, :, live] = held
+        self._scatter = scatter
         return course
 
-    def _body(
-        self,
-        antenna: int,
-        at: int,
-        lasts_s: float,
-        block_db: tuple[float, float],
-        chance: np.random.Generator,
-    ) -> _Body:
-        """Return a body whose blocking is gamma distributed with the same mean."""
-        mean = sum(block_db) / 2.0
-        body = super()._body(antenna, at, lasts_s, block_db, chance)
-        return body._replace(block_db=chance.gamma(4.0, mean / 4.0))
+    def _scattered(self, tags: int) -> NDArray[np.complex128]:
+        parts = self._chance.standard_normal((len(CHANNELS_KHZ), self._antennas, tags, 2))
+        scattered: NDArray[np.complex128] = parts @ np.array([1, 1j])
+        return scattered
+
+    def _strength_db(self, block_db: tuple[float, float], chance: np.random.Generator) -> float:
+        """Return blocking that is gamma distributed with the same mean."""
+        return float(chance.gamma(4.0, sum(block_db) / 8.0))
 
     def _factor(self, chance: np.random.Generator) -> Floats:
         """Return shares that neighbouring tags have alike: a wave along the shelf instead of one draw per tag."""

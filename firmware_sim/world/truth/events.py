@@ -90,4 +90,25 @@ class Delivered(TruthEvent, frozen=True, kw_only=True, tag="delivered"):
     epcs: tuple[str, ...] = ()
 
 
-AnyTruthEvent: TypeAlias = Entered | Left | Picked | PutBack | TrayTaken | TrayReturned | Sold | Delivered
+class CarriedIn(TruthEvent, frozen=True, kw_only=True, tag="carried_in"):
+    """A shopper took an item in hand into a fitting room."""
+
+    shopper: int
+    epc: str
+    sku: str | None
+    room: str
+
+
+class CarriedOut(TruthEvent, frozen=True, kw_only=True, tag="carried_out"):
+    """An item left the fitting room in which it was since ``carried_in_at``; ``shopper`` is who took it in."""
+
+    shopper: int
+    epc: str
+    sku: str | None
+    room: str
+    carried_in_at: int
+
+
+AnyTruthEvent: TypeAlias = (
+    Entered | Left | Picked | PutBack | TrayTaken | TrayReturned | Sold | Delivered | CarriedIn | CarriedOut
+)

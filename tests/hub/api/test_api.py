@@ -5,9 +5,13 @@ import asyncio
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from contract.messages import PeopleCounted
 from hub.ingest.source import Backlog
 from hub.ledger.engine import UnavailableError
 from hub.ledger.writer import Transaction
+
+T0 = 1_790_000_000_000
+"""First event of the store in the fixture."""
 
 SALE = {
     "sale_id": "s-1",
@@ -41,6 +45,37 @@ def test_a_sale_follows_a_pick_and_stock_is_right_throughout(call, catalogue, da
         )
         (cell,) = (await client.get("/v1/stores/popup-1/heat")).json()
         assert (cell["picked_up"], cell["put_back"], cell["arrived"]) == (2, 1, 3)
+
+    call(catalogue, database, scene)
+
+
+def test_occupancy_starts_anew_at_closing_time_and_the_residual_is_told(call, catalogue, database):
+    """The store closes at 22:00, a quarter of an hour before the first event of the fixture."""
+
+    async def scene(client, hub):
+        hour = 3_600_000
+        await hub.edge.send(
+            PeopleCounted(
+                at=T0 - 2 * hour, device="c-1", line="beams", entered=3, estimated_entered=3.75, staff=1
+            ),
+            PeopleCounted(
+                at=T0 - 2 * hour, device="c-1", line="beams", left=1, estimated_left=1.07, turned=2
+            ),
+        )
+        hub.clock.now = T0 - hour
+        people = (await client.get("/v1/stores/popup-1/footfall")).json()
+        assert (people["occupancy"], people["residual"]) == (2, None)
+        assert (people["turned"], people["staff"]) == (2, 1)
+        assert (people["estimated_entered"], people["estimated_left"]) == (7.75, 2.07)
+        hub.clock.now = T0 + 60_000
+        people = (await client.get("/v1/stores/popup-1/footfall")).json()
+        assert (people["occupancy"], people["residual"]) == (3, 5), (
+            "those of the evening are not carried over"
+        )
+        assert {line["line"]: line["residual"] for line in people["lines"]} == {"1": 3, "beams": 2}
+        await client.post("/v1/sales", json={"lines": [SALE]})
+        people = (await client.get("/v1/stores/popup-1/footfall")).json()
+        assert people["conversion"] == pytest.approx(1 / 6), "one of seven who came in was staff"
 
     call(catalogue, database, scene)
 

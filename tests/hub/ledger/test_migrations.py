@@ -50,3 +50,56 @@ def test_bindings_and_sales_from_before_the_log_stay(database):
         assert [(line.sku, line.sold) for line in hub.stock("s").lines] == [("ring", 2)]
     finally:
         hub.close()
+
+
+def test_people_counted_before_estimates_stand_for_themselves(database):
+    make_0001(database)
+    engine = open_engine(database)
+    with engine.begin() as connection:
+        for statement in (
+            f"""INSERT INTO events VALUES (2, 2, 1, 7, 'people_counted', {T0}, {T0},
+            '{{"kind":"people_counted","at":{T0},"device":"c","line":"door","entered":3,"left":1}}')""",
+            f"INSERT INTO streams VALUES (2, 's', 'x1', 'pi-1', 1, 7, 0, 0, 0, {T0}, {T0})",
+            f"INSERT INTO footfall VALUES ('s', 'door', {T0 - T0 % 900_000}, 3, 1)",
+        ):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    hub = LocalHub(database, lambda: T0)
+    try:
+        assert verify(hub.writer) == []
+        [line] = hub.footfall("s").lines
+        assert (line.entered, line.left, line.estimated_entered, line.estimated_left) == (3, 1, 3.0, 1.0)
+    finally:
+        hub.close()
+
+
+def test_where_items_arrived_and_moved_before_there_was_a_table_of_it(database):
+    make_0001(database)
+    engine = open_engine(database)
+    bodies = (
+        ("tag_arrived", f'{{"kind":"tag_arrived","at":{T0},"device":"r","epc":"{OLD}","zone":"a"}}'),
+        (
+            "tag_moved",
+            f'{{"kind":"tag_moved","at":{T0 + 5},"device":"r","epc":"{OLD}","zone":"b","from_zone":"a"}}',
+        ),
+        ("parked", ""),
+    )
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO streams VALUES (2, 's', 'pi-1', 'x1', 3, 7, 0, 0, 0, {T0}, {T0})"
+        )
+        for seq, (kind, body) in enumerate(bodies, 1):
+            connection.exec_driver_sql(
+                f"INSERT INTO events VALUES ({seq + 1}, 2, {seq}, 7, '{kind}', {T0}, {T0}, '{body}')"
+            )
+    engine.dispose()
+    hub = LocalHub(database, lambda: T0)
+    try:
+        live = hub.writer.run(snapshot)
+        assert live["placements"] == {("s", "x1", 1, OLD, "a", T0), ("s", "x1", 2, OLD, "b", T0 + 5)}
+        hub.writer.run(rebuild)
+        rebuilt = hub.writer.run(snapshot)
+        assert rebuilt["placements"] == live["placements"]
+        assert rebuilt["fitting_trials"] == live["fitting_trials"] == set()
+    finally:
+        hub.close()

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.model import Store
-from hub.projections.business_day import business_date, business_day, local_hour, turn_over_minutes
+from hub.projections.business_day import (
+    business_date,
+    business_day,
+    closing_ms,
+    local_hour,
+    turn_over_minutes,
+)
 
 HOUR_MS = 3_600_000
 QUARTER_MS = HOUR_MS // 4
@@ -68,3 +74,21 @@ def test_days_follow_each_other_without_hole_on_whole_quarters(zone, opens, clos
     assert span.end_ms == following.start_ms
     assert span.start_ms < span.end_ms
     assert span.start_ms % QUARTER_MS == 0
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "local"),
+    [
+        ("10:00", "22:00", "2026-05-01T22:00+08:00"),
+        ("18:00", "04:00", "2026-05-02T04:00+08:00"),
+        ("09:00", "00:00", "2026-05-02T00:00+08:00"),
+        ("02:00", "20:00", "2026-05-02T20:00+08:00"),
+        ("00:00", "00:00", "2026-05-02T00:00+08:00"),
+    ],
+)
+def test_a_store_closes_once_within_its_business_day(opens, closes, local):
+    shop = store(opens=opens, closes=closes)
+    at = closing_ms(shop, date(2026, 5, 1))
+    assert at == ms(local)
+    span = business_day(shop, date(2026, 5, 1))
+    assert span.start_ms < at <= span.end_ms

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.messages import PeopleCounted, TagArrived, TagMoved, TagPickedUp, TagPutBack, WeightChanged
+from contract.messages import (
+    Candidate,
+    ItemStep,
+    PeopleCounted,
+    TagArrived,
+    TagMoved,
+    TagPickedUp,
+    TagPutBack,
+    WeightChanged,
+)
 from hub.ledger.tables import movements
 from hub.model import GoodsReceived
 from hub.projections import footfall, items, trays
@@ -44,9 +53,9 @@ def test_an_item_is_the_same_in_every_order_and_however_often_told(events, rando
 
 
 def test_any_sighting_knows_better_than_a_receipt_of_goods():
-    received = items.from_receipt("back", "hub", 7)
+    received = items.from_receipt("back", "hub", 7, 40)
     seen = items.from_tag_event(TagArrived(at=0, device="r-1", epc=EPC, zone="a"), "x1", 1)
-    assert items.merge(received, seen) == items.merge(seen, received) == seen
+    assert items.merge(received, seen) == items.merge(seen, received) == seen._replace(received_ms=40)
     assert (received.status, received.first_seen_ms) == (items.RECEIVED, items.NEVER_SEEN_MS)
 
 
@@ -70,6 +79,52 @@ def test_a_tray_has_its_last_weight_and_its_first_as_anchor(told, random):
         tray = trays.merge(tray, state)
     assert (tray.units, tray.anchor_units) == (last.units, first.units)
     assert (tray.key_seq, tray.anchor_seq) == (last.key_seq, first.key_seq)
+
+
+def plate(at, items, *, device="p-1"):
+    return WeightChanged(
+        at=at, device=device, zone="a", sku=None, weight_g=1.0, delta_g=-1.0, items=tuple(items)
+    )
+
+
+def test_a_plate_counts_each_sku_that_was_counted_and_no_candidate():
+    steps = [ItemStep("ring", -1, 4), ItemStep("bead", -1)]
+    assert [(sku, one.units) for sku, one in trays.from_plate(plate(5, steps), "x1", 1).items()] == [
+        ("ring", 4)
+    ]
+    doubt = WeightChanged(
+        at=6, device="p-1", zone="a", sku=None, weight_g=1.0, delta_g=-1.0,
+        candidates=(Candidate(0.6, (ItemStep("ring", -1),)), Candidate(0.4)),
+    )  # fmt: skip
+    assert trays.from_plate(doubt, "x1", 2) == {}
+    assert trays.from_weight(doubt, "x1", 2) is None
+
+
+@given(
+    st.lists(st.tuples(at, st.sampled_from(["ring", "bead", None]), st.integers(0, 9)), min_size=1),
+    st.randoms(),
+)
+def test_a_scale_that_was_tray_and_plate_is_what_it_was_last_in_every_order(told, random):
+    """None stands for a tray with one SKU."""
+
+    def run(order):
+        batch = Batch()
+        for seq, (when, sku, units) in order:
+            event = (
+                weight(when, units) if sku is None else plate(when, [ItemStep(sku, -1, units)], device="s-1")
+            )
+            batch.add("s", "x1", seq, seq, event)
+        single = [(device, state) for (_, device), state in batch.trays.items()]
+        several = [(device, state) for (_, device, _sku), state in batch.plates.items()]
+        return trays.now_on(single, several)
+
+    placed = list(enumerate(told, 1))
+    found = run(placed)
+    random.shuffle(placed)
+    assert run(placed) == found
+    last = max(placed, key=lambda one: (one[1][0], one[0]))[1]
+    assert (last[1] or "beads", last[2]) in [(state.sku, state.units) for _, state in found]
+    assert (last[1] is None) == ([state.sku for _, state in found] == ["beads"])
 
 
 def test_a_batch_counts_pick_ups_put_backs_and_arrivals_per_zone_and_quarter_hour():
@@ -119,7 +174,31 @@ def test_a_broken_counter_cannot_overflow_a_sum():
     batch = Batch()
     for seq in (1, 2):
         batch.add("s", "x1", seq, seq, PeopleCounted(at=1, device="c", line="1", entered=2**53, left=1))
-    assert batch.footfall == {("s", "1", 0): (2_000_000, 2)}
+    assert batch.footfall == {("s", "1", 0): footfall.Sums(2_000_000, 2, 2_000_000_000, 2_000)}
+
+
+def test_estimates_turned_and_staff_stand_beside_the_raw_counts():
+    batch = Batch()
+    for seq, event in enumerate(
+        [
+            PeopleCounted(
+                at=1, device="c", line="1", entered=2, estimated_entered=2.75, estimated_left=0.0, staff=1
+            ),
+            PeopleCounted(at=2, device="c", line="1", left=1, estimated_left=1.07, turned=2, staff=1),
+            PeopleCounted(at=3, device="old", line="1", entered=1),
+        ],
+        1,
+    ):
+        batch.add("s", "x1", seq, seq, event)
+    [sums] = batch.footfall.values()
+    assert sums == footfall.Sums(
+        entered=3, left_=1, entered_milli=3_750, left_milli=1_070, turned=2, staff_entered=1, staff_left=1
+    )
+
+
+def test_there_are_never_more_staff_than_people():
+    sums = footfall.sums_of(PeopleCounted(at=1, device="c", line="1", entered=2, left=1, staff=9))
+    assert (sums.staff_entered, sums.staff_left) == (2, 1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5))))
@@ -204,3 +283,24 @@ def test_returns_take_as_many_units_as_they_bring_back_in_any_order(sales, retur
     random.shuffle(sales)
     random.shuffle(returns)
     assert still_sold(sales, returns) == left
+
+
+@pytest.mark.parametrize(
+    ("status", "key_ms", "received_ms", "now"),
+    [
+        ("present", 99, -1, "missing"),
+        ("present", 100, -1, "present"),
+        ("received", -1, 99, "missing"),
+        ("received", -1, 100, "received"),
+        ("received", 100, -1, "received"),
+        ("picked", 99, -1, "picked"),
+        ("elsewhere", 1, -1, "elsewhere"),
+    ],
+)
+def test_an_item_is_missing_when_its_place_was_counted_after_it_was_last_known(
+    status, key_ms, received_ms, now
+):
+    assert items.status_at(status, key_ms, received_ms, 100) == now
+    assert items.status_at(status, key_ms, received_ms, None) == status
+    long_after = 100 + items.IN_HAND_MS
+    assert items.status_at("picked", 99, -1, long_after) == "missing"
