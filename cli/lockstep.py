@@ -124,16 +124,17 @@ class Lockstep:
         self.conversation = Conversation(self.outbox, store=self.store, agent=AGENT)
         self.observations = 0
         self._turn = 0
+        self._cut: set[str] = set()
         self.devices.power_up(self.now)
         self.pipeline.start(self.now)
-        self._modems = [
-            NullModem(twin, _Host(self.pipeline, device), now=self.now)
+        self._modems = {
+            device: NullModem(twin, _Host(self.pipeline, device), now=self.now)
             for device, twin in self.devices.serial_twins.items()
-        ]
-        self._sessions = [
-            _LlrpSession(self.pipeline, device, twin, self.now)
+        }
+        self._sessions = {
+            device: _LlrpSession(self.pipeline, device, twin, self.now)
             for device, twin in self.devices.llrp_twins.items()
-        ]
+        }
         self._publishing = {**self.devices.mqtt_twins, **self.devices.http_twins}
         for device in self._publishing:
             self.pipeline.line_opened(device, self.now)
@@ -144,13 +145,16 @@ class Lockstep:
         self.now += STEP_MS
         self._turn += 1
         self.devices.advance(self.now)
-        for modem in self._modems:
+        for device, modem in self._modems.items():
+            modem.cut = device in self._cut
             modem.step(STEP_MS)
-        for session in self._sessions:
-            session.step(self.now)
+        for device, session in self._sessions.items():
+            if device not in self._cut:
+                session.step(self.now)
         for device, twin in self._publishing.items():
             for topic, payload in twin.publish(self.now):
-                self.pipeline.receive(device, payload, self.now, topic)
+                if device not in self._cut:
+                    self.pipeline.receive(device, payload, self.now, topic)
         if sales := self.devices.world.sales(self.now):
             self.hub.sell(self.store, [_sale(sale) for sale in sales])
         if self._turn % SENSE_EVERY == 0:
@@ -173,6 +177,14 @@ class Lockstep:
         while not self.devices.world.quiet and self.now < deadline:
             self.run(1)
         self.run(quiet_s)
+
+    def cut(self, device: str) -> None:
+        """Pull a device's cable: nothing comes and nothing goes, and nobody says so."""
+        self._cut.add(device)
+
+    def mend(self, device: str) -> None:
+        """Plug it in again."""
+        self._cut.discard(device)
 
     def act(self, device: str, action: AnyAction) -> str | None:
         """Give a device a command, as the agent would on the hub's request."""

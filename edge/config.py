@@ -8,6 +8,8 @@ SHELFWISE_BROKER_PASSWORD and SHELFWISE_DEVICE_TOKEN.
 import difflib
 import tomllib
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -24,6 +26,8 @@ from edge.model import Place, Tray, TrayItem
 from edge.outbox import Bounds
 from edge.sensing.agreement import AgreementSettings
 from edge.sensing.doorway import DoorwaySettings, FootfallSettings
+from edge.sensing.gate import GateSettings
+from edge.sensing.gate_classifier import Coefficients
 from edge.sensing.presence import PresenceSettings
 from edge.sensing.signals import EnrolmentSettings
 from edge.sensing.try_on_state import TryOnSettings
@@ -149,6 +153,7 @@ class EdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enrolment: EnrolmentSettings = EnrolmentSettings()
     footfall: FootfallSettings = FootfallSettings()
     doorways: tuple[DoorwaySettings, ...] = ()
+    gates: tuple[GateSettings, ...] = ()
     try_on: TryOnSettings = TryOnSettings()
     epc: EpcFilter = EpcFilter()
 
@@ -194,9 +199,11 @@ def load_edge(path: Path, environment: Mapping[str, str]) -> Edge:
             raise ConfigError(
                 f"{path.name}: [epc] key 'company_prefixes': {prefix!r} is no GS1 company prefix of 6 to 12 digits"
             )
-    devices = tuple(_device(settings, path.name) for settings in config.devices)
+    gated = {device for gate in config.gates for device, _ in _sides(gate, path.name)}
+    devices = tuple(_device(settings, path.name, gated) for settings in config.devices)
     _no_twice([device.settings.id for device in devices], f"{path.name}: device id")
     _check_doorways(config.doorways, devices, path.name)
+    _check_gates(config.gates, devices, path.name)
     pushing = [device for device in devices if device.settings.transport == "http"]
     _no_twice([push_path(device.settings) for device in pushing], f"{path.name}: HTTP path")
     token = environment.get("SHELFWISE_DEVICE_TOKEN", "")
@@ -225,7 +232,14 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path.name} is not valid TOML: {error}") from error
 
 
-def _device(settings: DeviceSettings, file: str) -> Device:
+@cache
+def gate_coefficients() -> Coefficients:
+    """Return the coefficients that the package ships, see scripts/train_gate.py."""
+    shipped = files("edge.sensing").joinpath("gate_coefficients.json").read_bytes()
+    return msgspec.json.decode(shipped, type=Coefficients)
+
+
+def _device(settings: DeviceSettings, file: str, gated: set[str]) -> Device:
     where = f"{file}: device {settings.id!r}"
     spec = driver(settings.driver, where=where)
     if settings.transport not in spec.transports:
@@ -244,7 +258,12 @@ def _device(settings: DeviceSettings, file: str) -> Device:
         raise ConfigError(
             f"{where}: role 'enrolment' is for a reader without table 'antennas'; its tags are offered for binding and are in no zone"
         )
-    if spec.kind == "rfid" and not settings.antennas and settings.role != "enrolment":
+    if (
+        spec.kind == "rfid"
+        and not settings.antennas
+        and settings.role != "enrolment"
+        and settings.id not in gated
+    ):
         raise ConfigError(
             f"{where}: table 'antennas' is missing; expected antenna number = zone, for example 1 = \"shelf-a\""
         )
@@ -289,6 +308,44 @@ def _check_doorways(doorways: tuple[DoorwaySettings, ...], devices: tuple[Device
     counters = {device.settings.line for device in devices if device.settings.line}
     _no_twice([*(doorway.line for doorway in doorways), *counters], f"{file}: counting line", "doorway")
     _no_twice(beams, f"{file}: beam", "beam")
+
+
+def _sides(gate: GateSettings, file: str) -> dict[tuple[str, int], int]:
+    try:
+        return gate.sides()
+    except ValueError as error:
+        raise ConfigError(f"{file}: gate {gate.id!r}: {error}") from error
+
+
+def _check_gates(gates: tuple[GateSettings, ...], devices: tuple[Device, ...], file: str) -> None:
+    by_id = {device.settings.id: device for device in devices}
+    taken: list[str] = []
+    eyes: list[str] = []
+    lights: list[str] = []
+    for gate in gates:
+        where = f"{file}: gate {gate.id!r}"
+        for device, antenna in {(gate.device, 0): 0, **_sides(gate, file)}:
+            if device not in by_id:
+                raise ConfigError(
+                    f"{where}: there is no device {device!r}; expected a reader of this file: {', '.join(by_id)}"
+                )
+            if by_id[device].spec.kind != "rfid" or by_id[device].settings.role == "enrolment":
+                raise ConfigError(
+                    f"{where}: device {device!r} reads no tags that pass; expected a reader that is no scale, counter or enrolment station"
+                )
+            if str(antenna) in by_id[device].settings.antennas:
+                raise ConfigError(
+                    f"{where}: antenna {antenna} of device {device!r} is in its table 'antennas' too; expected a gate's antenna to be in no zone"
+                )
+            if antenna:
+                taken.append(f"{device}/{antenna}")
+        if gate.photo_eye is not None:
+            eyes.append(f"{gate.device} input {gate.photo_eye}")
+        lights += [f"{gate.device} output {port}" for port in (gate.ok_output, gate.doubt_output) if port]
+    _no_twice([gate.id for gate in gates], f"{file}: gate id", "gate")
+    _no_twice(taken, f"{file}: gate antenna", "gate")
+    _no_twice(eyes, f"{file}: photo-eye", "gate")
+    _no_twice(lights, f"{file}: gate light", "light")
 
 
 def _check_rooms(rooms: tuple[str, ...], place: Place, file: str) -> None:

@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 
 from contract.errors import LinkError
-from contract.messages import AnchorTags, AnyAction, AnyObservation
-from edge.config import Device, Edge
+from contract.messages import AnchorTags, AnyAction, AnyObservation, SetOutput
+from edge.config import Device, Edge, gate_coefficients
 from edge.diagnosis import LineWatch
 from edge.driver import Driver
 from edge.model import Read, RejectRead, StatusRead, TagRead
@@ -22,6 +22,7 @@ from edge.sensing.agreement import AgreementState, expect, restart_agreement, se
 from edge.sensing.arrays import pack_array, unpack_array
 from edge.sensing.doorway import DoorwayState, restart_doorways, sense_doorways
 from edge.sensing.footfall import FootfallState, sense_footfall
+from edge.sensing.gate import GateState, Wish, release_lights, restart_gates, sense_gates
 from edge.sensing.health import HealthState, restart_health, sense_health
 from edge.sensing.presence import sense_presence
 from edge.sensing.presence_state import (
@@ -55,6 +56,7 @@ class SensingState(msgspec.Struct, frozen=True):
     health: HealthState = HealthState()
     signals: SignalState = SignalState()
     doorways: DoorwayState = DoorwayState()
+    gate: GateState = GateState()
     try_ons: TryOnState = TryOnState()
     agreement: AgreementState = AgreementState()
 
@@ -93,6 +95,7 @@ class Pipeline:
         }
         self._reads: list[Read] = []
         self._broken: set[str] = set()
+        self._unfulfilled: set[tuple[str, int]] = set()
         self.filtered: Counter[str] = Counter()
         self._unsaved: list[AnyObservation] = []
         self._saved_at = 0
@@ -176,7 +179,18 @@ class Pipeline:
         if isinstance(action, AnchorTags):
             self._anchor(action)
             return ""
+        if isinstance(action, SetOutput):
+            gate = release_lights(self._state.gate, device, gates=self._edge.config.gates)
+            self._state = msgspec.structs.replace(self._state, gate=gate)
         return driver.act(action, now)
+
+    def _fulfil(self, wishes: list[Wish], now: int) -> None:
+        """Switch what the gates wish; a reader that cannot is told of once."""
+        for device, action in wishes:
+            refused = self._drivers[device].act(action, now)
+            if refused and (device, action.port) not in self._unfulfilled:
+                log.warning("event=gate_light_refused device=%s port=%d why=%s", device, action.port, refused)
+                self._unfulfilled.add((device, action.port))
 
     def _anchor(self, action: AnchorTags) -> None:
         presence = fit(self._state.presence, self._shelves)
@@ -238,8 +252,24 @@ class Pipeline:
         )
         health, news = sense_health(state.health, reads, now, place=place)
         signals, said = sense_signals(state.signals, reads, now, place=place, settings=config.enrolment)
-        self._state = SensingState(presence, weight, footfall, health, signals, doorways, try_ons, agreement)
-        fresh: list[AnyObservation] = [*tags, *tried, *steps, *doubts, *people, *crossed, *said, *news]
+        gate, batches, wishes = sense_gates(
+            state.gate, reads, now, gates=config.gates, coefficients=gate_coefficients()
+        )
+        self._fulfil(wishes, now)
+        self._state = SensingState(
+            presence, weight, footfall, health, signals, doorways, gate, try_ons, agreement
+        )
+        fresh: list[AnyObservation] = [
+            *tags,
+            *tried,
+            *steps,
+            *doubts,
+            *people,
+            *crossed,
+            *batches,
+            *said,
+            *news,
+        ]
         if suspect:
             fresh = [msgspec.structs.replace(observation, suspect=True) for observation in fresh]
         self._unsaved.extend(fresh)
@@ -275,12 +305,14 @@ class Pipeline:
         health, _ = restart_health(self._state.health, now, place=self._edge.place)
         presence = restart_presence(self._state.presence)
         doorways = restart_doorways(self._state.doorways, now)
+        gate = restart_gates(self._state.gate, now)
         try_ons = restart_try_ons(self._state.try_ons)
         self._state = msgspec.structs.replace(
             self._state,
             health=health,
             presence=presence,
             doorways=doorways,
+            gate=gate,
             try_ons=try_ons,
             agreement=AgreementState(),
         )

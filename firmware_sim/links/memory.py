@@ -66,6 +66,9 @@ class NullModem(Generic[ReadT]):
         up: faults from device to host.
         down: faults from host to device.
         seed: of both.
+
+    Attributes:
+        cut: while true, what either side says is lost.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class NullModem(Generic[ReadT]):
         self.up_faults = FaultyBytes(up, seed=seed)
         self.down_faults = FaultyBytes(down, seed=seed + 1)
         self.bytes_sent_down = bytearray()
+        self.cut = False
         self._twin = twin
         self._host = host
         self._up = _Lane(twin.baud, self.up_faults)
@@ -93,6 +97,9 @@ class NullModem(Generic[ReadT]):
         self.now += elapsed_ms
         sent = self._host.poll(self.now)
         self.bytes_sent_down += sent
+        if self.cut:
+            self._twin.transmit(self.now)
+            return []
         for chunk in self._down.carry(sent, elapsed_ms):
             self._twin.receive(chunk, self.now)
         reads: list[ReadT] = []

@@ -236,3 +236,54 @@ def test_a_tagged_plate_and_who_stands_in_front_of_it(load):
 def test_only_a_people_counter_has_a_front(load):
     with pytest.raises(ConfigError, match="key 'front' is for people counters"):
         load(GOOD + FUSED.replace("terabee", "mt_sics") + 'tray = { zone = "tray-2" }\n')
+
+
+GATE = """
+[[devices]]
+id = "portal"
+driver = "llrp"
+transport = "llrp"
+address = "10.0.0.9"
+
+[[gates]]
+id = "dock"
+device = "portal"
+outside = ["portal/1"]
+inside = ["portal/2", "reader-2/3"]
+photo_eye = 1
+"""
+
+
+def test_a_gate_is_antennas_on_two_sides_of_readers_that_need_no_zones(load):
+    [gate] = load(GOOD + GATE).config.gates
+    assert gate.sides() == {("portal", 1): 0, ("portal", 2): 1, ("reader-2", 3): 1}
+    assert (gate.carries, gate.photo_eye) == ("goods", 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('device = "portal"', 'device = "nobody"', ["dock", "nobody", "reader-1"]),
+        ('device = "portal"', 'device = "scale-1"', ["dock", "scale-1"]),
+        ('"reader-2/3"', '"reader-2/2"', ["dock", "reader-2", "antennas"]),
+        ('"reader-2/3"', '"front"', ["dock", "front", "DEVICE/ANTENNA"]),
+        ('["portal/2", "reader-2/3"]', '["portal/1"]', ["dock", "twice"]),
+        ('["portal/2", "reader-2/3"]', "[]", ["inside"]),
+        ("photo_eye = 1", "photo_eye = 0", ["photo_eye"]),
+        ("photo_eye = 1", 'carries = "people"', ["carries", "people"]),
+        ("photo_eye = 1", "live = 1.0", ["live"]),
+        ("photo_eye = 1", "ok_output = 3\ndoubt_output = 3", ["portal output 3", "twice"]),
+        ("photo_eye = 1", "photo_ey = 1", ["photo_ey"]),
+    ],
+)
+def test_a_gate_that_cannot_tell_is_one_sentence(load, old, new, said):
+    with pytest.raises(ConfigError) as caught:
+        load(GOOD + GATE.replace(old, new))
+    assert "\n" not in str(caught.value)
+    for word in ["edge.toml", *said]:
+        assert word in str(caught.value)
+
+
+def test_a_reader_without_zones_and_gate_is_still_told(load):
+    with pytest.raises(ConfigError, match="antennas"):
+        load(GOOD + GATE[: GATE.index("[[gates]]")])

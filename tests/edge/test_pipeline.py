@@ -9,8 +9,10 @@ from contract.messages import (
     Blind,
     DeviceHealth,
     Disagreement,
+    GateBatch,
     PeopleCounted,
     Rejected,
+    SetOutput,
     SetRegion,
     TagArrived,
     TagPickedUp,
@@ -21,7 +23,7 @@ from contract.messages import (
     decode_observation,
 )
 from edge.config import load_edge
-from edge.model import InputRead
+from edge.model import InputRead, TagRead
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline, SensingState
 from edge.sensing.arrays import unpack_array
@@ -413,4 +415,83 @@ def test_what_lies_across_a_restart_is_not_compared(tmp_path):
     shop.pipeline.line_opened("plate", shop.now)
     shop.weigh(200, 2)
     assert shop.of(Disagreement) == []
+    shop.outbox.close()
+
+
+GATE = """
+[[gates]]
+id = "exit"
+device = "reader-1"
+outside = [2]
+inside = [3]
+carries = "items"
+moved_prior = 0.3
+ok_output = 4
+doubt_output = 5
+"""
+
+
+def carried(crossed):
+    """Reads of a tag that is carried in: loud at antenna 2, then at antenna 3."""
+    return [
+        TagRead(
+            device="reader-1",
+            at=crossed + at,
+            epc="30751FEB705C5904E3D50D99",
+            antenna=2 + (at // 200) % 2,
+            rssi_dbm=-52.0 - 12.0 * abs(at / 1000 - (-0.4, 0.4)[(at // 200) % 2]),
+        )
+        for at in range(-1_400, 1_401, 40)
+    ]
+
+
+def test_a_gate_tells_a_batch_over_a_restart_and_lights_its_answer(tmp_path, monkeypatch):
+    shop = Shop(tmp_path, GATE)
+    switched = []
+
+    def watch():
+        monkeypatch.setattr(
+            shop.pipeline._drivers["reader-1"], "act", lambda action, now: switched.append(action) or ""
+        )
+
+    watch()
+    waiting = carried(START + 3_000)
+    for step in range(120):
+        shop.now += 100
+        if step == 25:
+            shop.pipeline.save(shop.pipeline.sense(shop.now, last=True), shop.now)
+            shop.crash_and_start(0)
+            watch()
+        shop.pipeline._reads += [read for read in waiting if read.at <= shop.now]
+        waiting = [read for read in waiting if read.at > shop.now]
+        shop.pipeline.tick(shop.now)
+    [batch] = shop.of(GateBatch)
+    assert [(one.epc, one.direction) for one in batch.passages] == [("30751FEB705C5904E3D50D99", "in")]
+    assert (batch.gate, batch.started_at < START + 2_500) == ("exit", True), "it began before the restart"
+    assert [(wish.port, wish.on) for wish in switched] == [(4, True), (5, False), (4, False), (5, False)]
+    shop.outbox.close()
+
+
+def test_a_reader_without_outputs_is_told_of_once_and_the_batch_stands(tmp_path, caplog):
+    shop = Shop(tmp_path, GATE)
+    for start in (3_000, 14_000):
+        waiting = carried(START + start)
+        while shop.now < START + start + 10_000:
+            shop.now += 100
+            shop.pipeline._reads += [read for read in waiting if read.at <= shop.now]
+            waiting = [read for read in waiting if read.at > shop.now]
+            shop.pipeline.tick(shop.now)
+    assert len(shop.of(GateBatch)) == 2
+    assert caplog.text.count("gate_light_refused device=reader-1 port=4") == 1
+    shop.outbox.close()
+
+
+def test_a_command_takes_the_lights_from_the_gate(tmp_path):
+    shop = Shop(tmp_path, GATE)
+    shop.pipeline.tick(shop.now + 100)
+    lit = msgspec.structs.replace(shop.pipeline.state.gate.gates["exit"], lights_off_at=shop.now + 5_000)
+    gates = type(shop.pipeline.state.gate)({"exit": lit})
+    shop.pipeline._state = msgspec.structs.replace(shop.pipeline.state, gate=gates)
+    shop.pipeline.act("reader-1", SetOutput(port=4, on=True), shop.now)
+    assert shop.pipeline.state.gate.gates["exit"].lights_off_at == 0
     shop.outbox.close()
