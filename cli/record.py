@@ -61,11 +61,11 @@ def record(
         Path | None, typer.Option(help="file (serial, store) or folder (MQTT); else named by driver or store")
     ] = None,
 ) -> None:
-    """Record a live line into a golden file; an existing file is added to. Or a simulated store into a tape.
+    """Record a live line into a golden file; an existing file is added to.
+
+    With --scenario it records what the edge of a whole simulated store is told, for `shelfwise edge replay`.
 
     Example: shelfwise sim record m100 --port /dev/ttyUSB0 --for 20 --source "YRM100, firmware 1.0"
-
-    Example: shelfwise sim record --scenario busy --seed 3 --for 600 --out busy.tape.gz
     """
     if scenario:
         if name or port or topic:
