@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from cli.notify import heartbeat_from
+from cli.tapes import replay
 from edge.agent import run as run_agent
 from edge.config import load_edge
 from edge.outbox import Outbox
@@ -16,16 +18,26 @@ CONFIG = typer.Option(Path("edge.toml"), "--config", "-c", help="the agent's TOM
 REFUSED_SHOWN = 20
 
 
+edge_app.command("replay")(replay)
+
+
 @edge_app.command("run")
-def run(config: Path = CONFIG) -> None:
+def run(
+    config: Path = CONFIG,
+    tape: Annotated[
+        Path | None,
+        typer.Option("--record", help="file for everything the devices say, to be played by `edge replay`"),
+    ] = None,
+) -> None:
     """Run the agent until Ctrl-C or SIGTERM.
 
     Example: shelfwise edge run --config /etc/shelfwise/edge.toml
     """
     edge = load_edge(config, os.environ)
     heartbeat = heartbeat_from(os.environ)
+    text = config.read_text(encoding="utf-8") if tape is not None else ""
     try:
-        run_agent(edge, heartbeat=heartbeat)
+        run_agent(edge, heartbeat=heartbeat, tape=None if tape is None else (tape, text))
     finally:
         heartbeat.stopping()
 

@@ -28,6 +28,7 @@ from contract.wire.llrp_session import (
 from edge.config import load_edge
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline
+from edge.tape import TapedPipeline
 from edge.uplink import Conversation
 from firmware_sim.bench import SimulatedStore, write_store_files
 from firmware_sim.links.memory import NullModem
@@ -100,9 +101,12 @@ class Lockstep:
         seed: everything random follows from it.
         folder: for the outbox and the hub's database.
         start: time of the first step in ms.
+        tape: file that what the edge is told is recorded to; None for none.
     """
 
-    def __init__(self, scenario: Scenario, seed: int, folder: Path, *, start: int) -> None:
+    def __init__(
+        self, scenario: Scenario, seed: int, folder: Path, *, start: int, tape: Path | None = None
+    ) -> None:
         self.now = start
         self.store = scenario.store
         self.devices = SimulatedStore(scenario, seed)
@@ -120,7 +124,11 @@ class Lockstep:
             folder / "edge.toml", {key: value for key, value in os.environ.items() if key == "HOME"}
         )
         self.outbox = Outbox(edge.outbox_path, agent=AGENT)
-        self.pipeline = Pipeline(edge, self.outbox)
+        self.pipeline = (
+            Pipeline(edge, self.outbox)
+            if tape is None
+            else TapedPipeline(edge, self.outbox, tape, (folder / "edge.toml").read_text(encoding="utf-8"))
+        )
         self.conversation = Conversation(self.outbox, store=self.store, agent=AGENT)
         self.observations = 0
         self._turn = 0
@@ -199,7 +207,9 @@ class Lockstep:
         return truth_picture(msgspec.to_builtins(self.devices.world.truth.snapshot(self.now)))
 
     def close(self) -> None:
-        """Close outbox and database."""
+        """Close tape, outbox and database."""
+        if isinstance(self.pipeline, TapedPipeline):
+            self.pipeline.close()
         self.outbox.close()
         self.hub.close()
 

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "demo": ("cli.demo", "demo", "all", "a simulated store, running, in one command"),
     "edge": ("cli.edge", "edge_app", "edge", "the agent on the Pi: run, check, outbox"),
     "hub": ("cli.hub", "hub_app", "hub", "the back room: run, import, rebuild, verify"),
+    "gate": ("cli.gate", "gate_app", "", "goods through a gate: expect, batches, show, confirm"),
     "dashboard": ("cli.dashboard", "dashboard_app", "dashboard", "the live screen in a browser"),
     "stock-take": ("cli.stock_take", "stock_take_app", "", "count a store: open, count, close, approve"),
     "sim": ("cli.sim", "sim_app", "sim", "simulated devices on real lines"),

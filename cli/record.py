@@ -20,6 +20,8 @@ from rich.console import Console
 from cli.decoding import decode_lines, protocols
 from cli.decoding.lines import Line
 from cli.probe import open_port, without_region
+from cli.scenarios import load_scenario
+from cli.tapes import record_store
 from contract.errors import ConfigError, LinkError
 from edge.driver import DriverSpec, StreamDriver
 from edge.drivers import driver
@@ -29,7 +31,9 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 
 
 def record(
-    name: Annotated[str, typer.Argument(metavar="DRIVER", help="driver of the device, for example m100")],
+    name: Annotated[
+        str, typer.Argument(metavar="[DRIVER]", help="driver of a real device, for example m100")
+    ] = "",
     port: Annotated[str, typer.Option(help="serial port to record")] = "",
     baud: Annotated[int, typer.Option(help="line rate, 0 for the driver's own")] = 0,
     topic: Annotated[str, typer.Option(help="MQTT topic to record instead of a port")] = "",
@@ -49,14 +53,29 @@ def record(
     source: Annotated[
         str, typer.Option(help="make, model and firmware of the device, for whoever reads the file")
     ] = "",
+    scenario: Annotated[
+        str, typer.Option("--scenario", "-s", help="record a whole simulated store instead of a device")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="of the simulated store")] = 1,
     out: Annotated[
-        Path | None, typer.Option(help="file (serial) or folder (MQTT); else named by the driver")
+        Path | None, typer.Option(help="file (serial, store) or folder (MQTT); else named by driver or store")
     ] = None,
 ) -> None:
     """Record a live line into a golden file; an existing file is added to.
 
+    With --scenario it records what the edge of a whole simulated store is told, for `shelfwise edge replay`.
+
     Example: shelfwise sim record m100 --port /dev/ttyUSB0 --for 20 --source "YRM100, firmware 1.0"
     """
+    if scenario:
+        if name or port or topic:
+            raise ConfigError("name a driver with its port, or --scenario, not both")
+        tape = out or Path(f"{Path(scenario).stem}.tape.gz")
+        told = record_store(load_scenario(scenario), seed, seconds, tape)
+        print(f"{told} observations; what the edge was told is in {tape}")
+        return
+    if not name:
+        raise ConfigError("name a driver, for example m100, or --scenario with a simulated store")
     if bool(port) == bool(topic):
         raise ConfigError("name either --port or --topic")
     spec = driver(name)

@@ -13,12 +13,11 @@ import msgspec
 import typer
 
 from cli.record import record
+from cli.scenarios import load_scenario
 from cli.till import Till, stray_sale
-from contract.errors import ConfigError
 from firmware_sim.bench import Broker, Listener, SimulatedStore, Stops, run_realtime, write_store_files
 from firmware_sim.world.floor import Sale
-from firmware_sim.world.scenario import Scenario, parse_scenario
-from firmware_sim.world.scenarios import BUILT_IN, built_in
+from firmware_sim.world.scenarios import BUILT_IN
 
 LAST_SALES_S = 5.0
 
@@ -30,21 +29,6 @@ ScenarioName = Annotated[
 Folder = Annotated[
     Path, typer.Option("--dir", "-d", help="folder for the simulated lines and the store's files")
 ]
-
-
-def load_scenario(name: str) -> Scenario:
-    """Return a built-in scenario by name, else the one in the file of this name.
-
-    Raises:
-        ConfigError: there is neither, or the file is no scenario.
-    """
-    path = Path(name)
-    if name in BUILT_IN or not path.exists():
-        return built_in(name)
-    try:
-        return parse_scenario(path.read_text(encoding="utf-8"), path.name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"scenario {path} cannot be read: {error}; expected a TOML file") from error
 
 
 @sim_app.command("run")

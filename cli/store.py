@@ -13,7 +13,7 @@ import msgspec
 from cli.broker import ENVIRONMENT, find_nats_server, free_port, write_config
 from cli.children import Child, Family, shelfwise
 from cli.history import write_history
-from cli.sim import load_scenario
+from cli.scenarios import load_scenario
 from dashboard.client import HubClient
 from firmware_sim.world.families import READERS
 from firmware_sim.world.files import devices_toml, scenario_toml, store_files

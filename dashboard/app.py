@@ -1,4 +1,4 @@
-"""The entry script: header with store and language, five tabs, and the chosen page.
+"""The entry script: header with store and language, the tabs, and the chosen page.
 
 Language, store and filters live in the address, so that a shared link or a reconnect shows the same.
 """
@@ -17,8 +17,10 @@ ICONS = {
     "floor": ":material/grid_view:",
     "stock": ":material/inventory_2:",
     "orders": ":material/local_shipping:",
+    "gate": ":material/garage_door:",
     "setup": ":material/tune:",
 }
+ONLY_WITH_A_GATE = "gate"
 OWN_NAMES = {"zh-CN": "中文", "en": "English"}
 
 
@@ -37,16 +39,19 @@ def main() -> None:
     }
     st.session_state[PAGES] = pages
     page = st.navigation(list(pages.values()), position="hidden")
-    _header(words)
+    has_gate = _header(words)
     here = page.url_path or "now"
     with st.container(key="tabs", horizontal=True, gap="small"):
         for name, one in pages.items():
+            if name == ONLY_WITH_A_GATE and not (has_gate or here == name):
+                continue
             with st.container(key="tab_here" if name == here else f"tab_{name}", width="content"):
                 st.page_link(one, label=words(f"nav.{name}"), icon=ICONS[name], query_params=kept_query())
     page.run()
 
 
-def _header(words: Words) -> None:
+def _header(words: Words) -> bool:
+    """Draw the header and return whether the store has a gate."""
     screen = look(wait=True)
     st.session_state[HEADER] = header_of(screen)
     own = screen.snapshot.store if screen.snapshot else None
@@ -67,6 +72,7 @@ def _header(words: Words) -> None:
             )  # fmt: skip
         choose(words("app.language"), OWN_NAMES, words.language, parameter="lang")
     st.html(SPEAKS[words.language], unsafe_allow_javascript=True)
+    return own is not None and bool(own.gates)
 
 
 def _keep_store() -> None:

@@ -1,6 +1,6 @@
 """The hub's API as seen by a screen: a few typed calls over HTTP, and one error for everything that can go wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
@@ -198,6 +198,30 @@ class HubClient:
             HubUnreachableError: no answer.
         """
         return self.put(f"/v1/stores/{store}/labels/{quote(mac, safe='')}", dict(assignment))
+
+    def gate_batches(self, store: str, *, limit: int) -> Any:
+        """Return what came through the store's gates, newest first, with counts."""
+        return self.get(f"/v1/stores/{store}/gate/batches", limit=limit)
+
+    def gate_batch(self, store: str, batch_id: str) -> Any:
+        """Return one batch with every tag."""
+        return self.get(f"/v1/stores/{store}/gate/batches/{quote(batch_id, safe='')}")
+
+    def expected(self, store: str, *, limit: int) -> Any:
+        """Return announced goods that have not all come or left."""
+        return self.get(f"/v1/stores/{store}/expected", state="open", limit=limit)
+
+    def confirm_batch(
+        self, store: str, batch_id: str, *, accept: Sequence[str], reject: Sequence[str], by: str
+    ) -> Any:
+        """Book what came through; saying the same twice books once.
+
+        Raises:
+            HubRefusedError: somebody else said otherwise, or the batch is another by now.
+            HubUnreachableError: no answer.
+        """
+        body = {"by": by, "accept": list(accept), "reject": list(reject)}
+        return self.post(f"/v1/gate/batches/{quote(batch_id, safe='')}/confirm", body, store=store)
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         try:

@@ -38,6 +38,7 @@ class Store:
     time_zone: str
     currency: str
     zones: tuple[Zone, ...]
+    gates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +237,14 @@ def parse_stores(answer: Any) -> tuple[Store, ...]:
     """Return the stores of a ``/v1/stores`` answer. Raises HubUnreachableError."""
     if not isinstance(answer, list):
         raise HubUnreachableError(f"the hub's answer is {type(answer).__name__}: expected a list of stores")
-    return tuple(record(Store, row, zones=records(Zone, part(row, "zones"))) for row in answer)
+    return tuple(
+        record(Store, row, zones=records(Zone, part(row, "zones")), gates=_texts(row.get("gates", ())))
+        for row in answer
+    )
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(str(one) for one in values) if isinstance(values, list | tuple) else ()
 
 
 def parse_lines(answer: Any) -> tuple[StockLine, ...]:

@@ -165,7 +165,7 @@ def _draw_shared(
 def header_of(screen: Screen) -> tuple[str, ...]:
     """Return the figures that the page outside of the live block shows; when they change, all is drawn anew."""
     own = screen.snapshot.store if screen.snapshot else None
-    names = (own.store, own.name, own.name_zh or "") if own else ()
+    names = (own.store, own.name, own.name_zh or "", str(bool(own.gates))) if own else ()
     return (*names, *(one.store for one in screen.view.stores))
 
 

@@ -27,6 +27,7 @@ from edge.config import Edge
 from edge.lines import Lines
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline
+from edge.tape import TapedPipeline
 from edge.uplink import Conversation, Uplink
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ class Agent:
         edge: checked configuration.
         clock: gives (now, suspect).
         heartbeat: called at every turn of the loop, so that its silence tells of a loop that hangs.
+        tape: file to record to, and the text of the configuration file; None for no recording.
     """
 
     def __init__(
@@ -120,13 +122,16 @@ class Agent:
         edge: Edge,
         clock: Callable[[], tuple[int, bool]] | None = None,
         heartbeat: Callable[[], None] | None = None,
+        tape: tuple[Path, str] | None = None,
     ) -> None:
         self._edge = edge
         self._clock = clock or Clock().now
         self._heartbeat = heartbeat
         config = edge.config
         self._outbox = Outbox(edge.outbox_path, agent=config.agent.id, bounds=config.outbox)
-        self._pipeline = Pipeline(edge, self._outbox)
+        self._pipeline = (
+            Pipeline(edge, self._outbox) if tape is None else TapedPipeline(edge, self._outbox, *tape)
+        )
         self._conversation = Conversation(
             self._outbox, store=config.agent.store, agent=config.agent.id, window=config.agent.window
         )
@@ -182,6 +187,8 @@ class Agent:
             await asyncio.to_thread(uplink.stop)
             self._disk.shutdown()
             self._outbox.close()
+            if isinstance(self._pipeline, TapedPipeline):
+                self._pipeline.close()
             log.info("event=agent_down agent=%s", config.agent.id)
 
     async def _turn(self, uplink: Uplink, stopping: asyncio.Event) -> None:
@@ -330,8 +337,10 @@ def _alone(outbox: Path) -> Iterator[None]:
         yield
 
 
-def run(edge: Edge, *, heartbeat: Callable[[], None] | None = None) -> None:
-    """Run the agent until SIGTERM or SIGINT; see :class:`Agent` for ``heartbeat``.
+def run(
+    edge: Edge, *, heartbeat: Callable[[], None] | None = None, tape: tuple[Path, str] | None = None
+) -> None:
+    """Run the agent until SIGTERM or SIGINT; see :class:`Agent` for ``heartbeat`` and ``tape``.
 
     Raises:
         ConfigError: another agent runs on this outbox, or the outbox cannot be opened.
@@ -342,7 +351,7 @@ def run(edge: Edge, *, heartbeat: Callable[[], None] | None = None) -> None:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stopping.set)
-        await Agent(edge, heartbeat=heartbeat).run(stopping)
+        await Agent(edge, heartbeat=heartbeat, tape=tape).run(stopping)
 
     with _alone(edge.outbox_path):
         asyncio.run(main())

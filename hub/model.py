@@ -15,6 +15,7 @@ import msgspec
 from contract.errors import MessageError
 from contract.ids import EPC_PATTERN, EpcHex, Slug
 from contract.messages import AnyObservation, Millis
+from contract.sscc import SSCC_PATTERN
 
 HUB_STREAM: Final = "hub"
 HUB_AGENT: Final = "hub"
@@ -77,6 +78,7 @@ class GoodsReceived(HubEvent, frozen=True, kw_only=True, tag="goods_received"):
         receipt_id: delivery note; (``receipt_id``, ``line``) names the line.
         quantity: units; with EPCs it equals their number.
         zone: where they were put, None when not said.
+        gate: the gate that saw them come in at ``at``; None for goods known from paper.
     """
 
     receipt_id: Code
@@ -85,6 +87,126 @@ class GoodsReceived(HubEvent, frozen=True, kw_only=True, tag="goods_received"):
     quantity: Quantity
     epcs: tuple[EpcHex, ...] = ()
     zone: Slug | None = None
+    gate: Slug | None = None
+
+
+class GoodsDispatched(HubEvent, frozen=True, kw_only=True, tag="goods_dispatched"):
+    """Goods left the store through a gate; (``dispatch_id``, ``line``) names the line.
+
+    Attributes:
+        quantity: units; with EPCs it equals their number.
+    """
+
+    dispatch_id: Code
+    line: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+    code: Code
+    quantity: Quantity
+    epcs: tuple[EpcHex, ...] = ()
+    gate: Slug | None = None
+
+
+Direction = Literal["in", "out"]
+NoticeState = Literal["open", "closed", "cancelled"]
+
+
+class NoticeLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Expected goods: one tag by its EPC, or so many units of a SKU."""
+
+    epc: EpcHex | None = None
+    sku: Code | None = None
+    quantity: Quantity = 1
+
+
+class NoticeCarton(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An expected carton and what is in it."""
+
+    sscc: Annotated[str, msgspec.Meta(pattern=SSCC_PATTERN)]
+    lines: tuple[NoticeLine, ...] = ()
+
+
+class GoodsNoticed(HubEvent, frozen=True, kw_only=True, tag="goods_noticed"):
+    """Somebody announced goods (an advance shipping notice): what shall come through a gate, and which way.
+
+    Attributes:
+        trust_cartons: a carton that was seen stands for those of its contents that were not.
+    """
+
+    notice_id: Code
+    gate: Slug
+    direction: Direction
+    lines: tuple[NoticeLine, ...] = ()
+    cartons: tuple[NoticeCarton, ...] = ()
+    trust_cartons: bool = True
+    by: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class NoticeChanged(HubEvent, frozen=True, kw_only=True, tag="notice_changed"):
+    """Nothing more is expected of a notice: it is complete or was closed short, or it was a mistake."""
+
+    notice_id: Code
+    gate: Slug
+    state: Literal["closed", "cancelled"]
+    by: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came through a gate against what was expected. See :mod:`hub.projections.gate`.
+
+    Attributes:
+        direction: the batch's.
+        notice_id: the notice it was compared with, None when none fits.
+        overlaps: notice → units of it in this batch, the candidates among which it was chosen.
+        expected: seen, and the notice asks for it.
+        by_carton: not seen, and its carton was.
+        by_carton_units: SKU → such units.
+        missing: the notice asks for it and it has not come.
+        missing_units: SKU → such units.
+        missing_cartons: SSCCs.
+        unexpected: seen, and the notice does not ask for it.
+        undecided: nobody can say which way it went.
+        undecided_expected: those of them that the notice asks for.
+        other_way: went against the batch's direction.
+        turned: came into the gate and went back.
+        taken_units: SKU → units of the notice's quantities that this batch uses up.
+    """
+
+    direction: Direction
+    notice_id: str | None = None
+    overlaps: dict[str, int] = {}
+    expected: tuple[EpcHex, ...] = ()
+    by_carton: tuple[EpcHex, ...] = ()
+    by_carton_units: dict[str, int] = {}
+    missing: tuple[EpcHex, ...] = ()
+    missing_units: dict[str, int] = {}
+    missing_cartons: tuple[str, ...] = ()
+    unexpected: tuple[EpcHex, ...] = ()
+    undecided: tuple[EpcHex, ...] = ()
+    undecided_expected: tuple[EpcHex, ...] = ()
+    other_way: tuple[EpcHex, ...] = ()
+    turned: tuple[EpcHex, ...] = ()
+    taken_units: dict[str, int] = {}
+
+
+class GateConfirmed(HubEvent, frozen=True, kw_only=True, tag="gate_confirmed"):
+    """A person confirmed a batch: what of it counts, and the verdict as it stood then.
+
+    Attributes:
+        at: when the batch was confirmed.
+        accepted: EPCs that count, cartons and those by carton included.
+        accepted_units: SKU → units that count without an EPC.
+        rejected: EPCs that do not count.
+        taken_units: SKU → units of the notice's quantities that this uses up.
+    """
+
+    batch_id: Slug
+    gate: Slug
+    by: Annotated[str, msgspec.Meta(max_length=200)]
+    note: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    verdict: Verdict
+    accepted: tuple[EpcHex, ...] = ()
+    accepted_units: dict[str, int] = {}
+    rejected: tuple[EpcHex, ...] = ()
+    taken_units: dict[str, int] = {}
 
 
 class Adjusted(HubEvent, frozen=True, kw_only=True, tag="adjusted"):
@@ -344,6 +466,10 @@ AnyHubEvent: TypeAlias = (
     Sale
     | Returned
     | GoodsReceived
+    | GoodsDispatched
+    | GoodsNoticed
+    | NoticeChanged
+    | GateConfirmed
     | Adjusted
     | StockTakeOpened
     | StockCounted
@@ -425,6 +551,24 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     h: float = 1.0
 
 
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """A gate for goods.
+
+    Attributes:
+        zone: where goods stand that came in; None for the store's back room.
+        device: the reader whose outputs light a stack light.
+        ok_output, doubt_output: its ports, from 1.
+    """
+
+    gate: str
+    name: str = ""
+    name_zh: str | None = None
+    zone: str | None = None
+    device: str | None = None
+    ok_output: int | None = None
+    doubt_output: int | None = None
+
+
 class Store(msgspec.Struct, frozen=True, kw_only=True):
     """A store: its name, hours and plan.
 
@@ -441,3 +585,4 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     closes: str = "22:00"
     currency: str = "CNY"
     zones: tuple[Zone, ...] = ()
+    gates: tuple[Gate, ...] = ()

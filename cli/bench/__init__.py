@@ -9,6 +9,7 @@ from cli.bench.ingest import ingest
 from cli.bench.llrp import llrp
 from cli.bench.memory import memory
 from cli.bench.sensing.command import sensing
+from cli.bench.sensing.report import sensing_report
 
 bench_app = typer.Typer(help="Measurements beside a yardstick taken in the same run.", no_args_is_help=True)
 
@@ -20,3 +21,4 @@ bench_app.command("fuzz")(fuzz)
 bench_app.command("codecs")(codecs)
 bench_app.command("llrp")(llrp)
 bench_app.command("sensing")(sensing)
+bench_app.command("sensing-report")(sensing_report)

@@ -22,7 +22,6 @@ from rich.table import Table
 from cli.bench.viewer import Looked, watch
 from cli.broker import free_port
 from cli.children import Child, shelfwise
-from cli.store import LocalStore
 from contract.errors import ConfigError
 
 SEED: Final = 7
@@ -44,6 +43,9 @@ def dashboard(
     console = Console(stderr=True)
     report: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="shelfwise-bench-") as scratch:
+        # The hub's libraries take 90 MB, which every other bench would carry.
+        from cli.store import LocalStore
+
         store = LocalStore(Path(scratch), "busy")
         with store.family:
             if not hub_url:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -22,7 +22,9 @@ from websockets.exceptions import ConnectionClosed
 
 from cli.bench.viewer import watch
 from cli.broker import answers
-from cli.store import LocalStore
+
+if TYPE_CHECKING:
+    from cli.store import LocalStore
 
 BOUNDS_MIB: Final = {"broker": 60, "hub": 250, "edge": 120, "dashboard": 350}
 MAX_GROWTH: Final = 0.05
@@ -45,6 +47,9 @@ def memory(
     Example: shelfwise bench memory --minutes 30
     """
     with tempfile.TemporaryDirectory(prefix="shelfwise-") as scratch:
+        # The hub's libraries take 90 MB, which every other bench would carry.
+        from cli.store import LocalStore
+
         samples = _run(LocalStore(Path(scratch), "popup"), minutes * 60, warm_up_minutes * 60)
     report = {name: _judge(name, found) for name, found in samples.items()}
     if as_json:
@@ -71,7 +76,7 @@ def memory(
     raise typer.Exit(0 if all(row["good"] for row in report.values()) else 1)
 
 
-def _run(store: LocalStore, seconds: float, warm_up_s: float) -> dict[str, list[float]]:
+def _run(store: "LocalStore", seconds: float, warm_up_s: float) -> dict[str, list[float]]:
     samples: dict[str, list[float]] = {}
     console = Console(stderr=True)
     with store.family, console.status("the demonstration store is open …"):

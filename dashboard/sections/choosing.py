@@ -24,7 +24,7 @@ OPEN: Final = "open_card"
 SAID: Final = "said_in_section"
 SAID_FOR_MS: Final = 8_000
 REFRESH_S: Final = 3.0
-DONE: Final = frozenset({"setup.mapped", "setup.bound", "setup.assigned", "take.posted"})
+DONE: Final = frozenset({"setup.mapped", "setup.bound", "setup.assigned", "take.posted", "gate.booked"})
 
 Names = Mapping[str, tuple[str | None, str | None]]
 
@@ -41,6 +41,12 @@ def heading(screen: Screen, section: str, part: Part[Any], source: Source[Any], 
         st.subheader(words(title or f"setup.{section}"), anchor=False, width="content")
         if part.value is not None:
             age_badge(words, part.age_s, max(PERIOD_S, source.period_ms / 1000))
+    say(screen, section)
+
+
+def say(screen: Screen, section: str) -> None:
+    """Draw what became of the last tap in a section, for a few seconds."""
+    words = screen.words
     where, said, sentence, at_ms = st.session_state.get(SAID, ("", "", "", 0))
     if where == section and screen.now_ms - at_ms <= SAID_FOR_MS:
         show = st.success if said in DONE else st.error

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hub.api.context import Hub
 from hub.api.errors import responses
-from hub.ledger import catalogue, reads
+from hub.ledger import catalogue, gate_reads, reads
 from hub.model import Store
 from hub.services import overview as service
 
@@ -29,13 +29,13 @@ class ZoneOut(BaseModel):
 
 
 class StoreOut(BaseModel):
-    """A store with its hours and plan."""
+    """A store with its hours, plan and gates."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
                 "store": "popup-1", "name": "Liuguang pop-up", "name_zh": "璃光快闪店", "time_zone": "Asia/Shanghai",
-                "opens": "10:00", "closes": "22:00", "currency": "CNY", "zones": [],
+                "opens": "10:00", "closes": "22:00", "currency": "CNY", "zones": [], "gates": ["gate-1"],
             }
         }
     )  # fmt: skip
@@ -48,6 +48,7 @@ class StoreOut(BaseModel):
     closes: str
     currency: str
     zones: list[ZoneOut]
+    gates: list[str]
 
 
 class DeviceOut(BaseModel):
@@ -149,26 +150,35 @@ class DeadLettersOut(BaseModel):
 async def get_stores(hub: Hub) -> list[StoreOut]:
     """Return every store that a store file or an agent has named."""
 
-    def query(connection: reads.Connection) -> list[Store]:
-        return [catalogue.store(connection, name) for name in catalogue.store_names(connection)]
+    def query(connection: reads.Connection) -> list[StoreOut]:
+        gates = gate_reads.known(connection)
+        return [
+            _store_out(catalogue.store(connection, name), gates.get(name, []))
+            for name in catalogue.store_names(connection)
+        ]
 
-    return [_store_out(store) for store in await hub.read(query)]
+    return await hub.read(query)
 
 
 @router.get("/stores/{store}", summary="One store", responses=responses(404, 503, 422))
 async def get_store(store: str, hub: Hub) -> StoreOut:
     """Return a store with its hours and floor plan."""
-    return _store_out(await hub.read(lambda connection: catalogue.store(connection, store)))
+
+    def query(connection: reads.Connection) -> StoreOut:
+        found = catalogue.store(connection, store)
+        return _store_out(found, gate_reads.known(connection).get(store, []))
+
+    return await hub.read(query)
 
 
-def _store_out(store: Store) -> StoreOut:
+def _store_out(store: Store, gates: list[str]) -> StoreOut:
     zones = [
         ZoneOut(zone=z.zone, name=z.name, name_zh=z.name_zh, kind=z.kind, x=z.x, y=z.y, w=z.w, h=z.h)
         for z in store.zones
     ]
     return StoreOut(
         store=store.store, name=store.name, name_zh=store.name_zh, time_zone=store.time_zone, opens=store.opens,
-        closes=store.closes, currency=store.currency, zones=zones,
+        closes=store.closes, currency=store.currency, zones=zones, gates=gates,
     )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ class StockLineOut(BaseModel):
     sold: int
     returned: int
     adjusted: int
+    dispatched: int
     uncertain: bool
     missing: int = Field(default=0, description="items a stock-take did not find; in no other figure")
 
@@ -64,7 +65,7 @@ class StockOut(BaseModel):
                     {
                         "sku": "ocean-heart", "name": "Ocean Heart", "name_zh": "海洋之心", "gtin": "06901234000016", "price": 299.0,
                         "tagged": True, "mapped": True, "zones": [{"zone": "shelf-a", "units": 7, "uncertain": False}],
-                        "unplaced": 1, "expected": 0, "total": 8, "received": 0, "sold": 2, "returned": 0, "adjusted": 0, "uncertain": False,
+                        "unplaced": 1, "expected": 0, "total": 8, "received": 0, "sold": 2, "returned": 0, "adjusted": 0, "dispatched": 0, "uncertain": False,
                         "missing": 0,
                     }
                 ],

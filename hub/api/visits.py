@@ -100,7 +100,7 @@ class ItemOut(BaseModel):
     name: str | None
     name_zh: str | None
     zone: str | None
-    status: Literal["present", "picked", "received", "sold", "missing"]
+    status: Literal["present", "picked", "received", "sold", "missing", "dispatched"]
     picked_ms: int | None
     first_seen_ms: int | None
     changed_ms: int | None
@@ -140,7 +140,7 @@ async def get_items(
     store: str,
     hub: Hub,
     q: Annotated[str, Query(max_length=200, description="part of EPC, SKU or name")] = "",
-    status: Literal["present", "picked", "received", "sold", "missing"] | None = None,
+    status: Literal["present", "picked", "received", "sold", "missing", "dispatched"] | None = None,
     zone: str | None = None,
     sku: str | None = None,
     after: Annotated[str, Query(max_length=200, description="EPC after which the page begins")] = "",

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, select
 
 from contract.epc import EpcIdentity, identify
 from contract.errors import NotFoundError
+from hub.ledger import gate_tables as g
 from hub.ledger import side_tables as side
 from hub.ledger import tables as t
-from hub.model import EVERY_STORE, Product, Store, Zone
+from hub.model import EVERY_STORE, Gate, Product, Store, Zone
 
 _SGTIN_SERIAL_DIGITS: Final = 9
 
@@ -41,8 +42,15 @@ def store(connection: Connection, name: str) -> Store:
     )
     return Store(
         store=row.store, name=row.name, name_zh=row.name_zh, time_zone=row.time_zone, opens=row.opens, closes=row.closes,
-        currency=row.currency, zones=zones,
+        currency=row.currency, zones=zones, gates=gates(connection, name),
     )  # fmt: skip
+
+
+def gates(connection: Connection, store_id: str) -> tuple[Gate, ...]:
+    """Return the gates of a store's file."""
+    columns = [column for column in g.gates.columns if column.name != "store"]
+    rows = connection.execute(select(*columns).where(g.gates.c.store == store_id).order_by(g.gates.c.gate))
+    return tuple(Gate(**row._asdict()) for row in rows)
 
 
 def store_names(connection: Connection) -> list[str]:

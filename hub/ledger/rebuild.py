@@ -9,12 +9,14 @@ from typing import Any, Final
 from sqlalchemy import delete, select
 
 from contract.messages import decode_observation
+from hub.ledger import gate_tables as g
 from hub.ledger import tables as t
 from hub.ledger.writer import Transaction, Writer
 from hub.model import HUB_STREAM, PARKED, AnyEvent, decode_hub_event
 from hub.projections.batch import Batch
 
 CHUNK: Final = 5000
+READ_TABLES: Final = (*t.READ_TABLES, *g.READ_TABLES)
 _MAX_DIFFERENCES: Final = 5
 
 
@@ -28,7 +30,7 @@ class _RolledBackError(Exception):
 def rebuild(transaction: Transaction) -> int:
     """Empty and refill the read tables; returns how many events there are."""
     connection = transaction.connection
-    for table in t.READ_TABLES:
+    for table in READ_TABLES:
         connection.execute(delete(table))
     for table in t.LOGGED:
         connection.execute(delete(table).where(table.c.position > 0))
@@ -57,7 +59,7 @@ def snapshot(transaction: Transaction) -> dict[str, set[tuple[Any, ...]]]:
     """Return the rows of every read table."""
     found = {
         table.name: {tuple(row) for row in transaction.connection.execute(select(table))}
-        for table in (*t.READ_TABLES, *t.LOGGED)
+        for table in (*READ_TABLES, *t.LOGGED)
     }
     edge = select(t.alerts).where(t.alerts.c.origin == "edge")
     found["alerts"] = {tuple(row) for row in transaction.connection.execute(edge)}

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Dialect, Table, and_, bindparam, case, fun
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from hub.ledger import gate_tables as g
 from hub.ledger import side_tables as side
 from hub.ledger import tables as t
 from hub.projections import footfall, try_on
@@ -62,6 +63,12 @@ class Statements(NamedTuple):
     scans: str
     presented: str
     labels_shown: str
+    gates: str
+    gate_parts: str
+    gate_notices: str
+    gate_notice_change: str
+    gate_confirmations: str
+    gate_verdicts: str
     label: str
     codes: str
     till_message: str
@@ -118,6 +125,14 @@ def compile_statements(backend: str) -> Statements:
         scans=write.latest(t.scans),
         presented=write.latest(t.presented),
         labels_shown=write.register(t.labels_shown, ("device", "sku", "price", "currency")),
+        gates=write.replace(g.gates),
+        gate_parts=write.register(
+            g.gate_parts, ("gate", "device", "started_ms", "parts", "strays", "suspect", "body")
+        ),
+        gate_notices=write.insert(g.gate_notices),
+        gate_notice_change=write.gate_notice_change(),
+        gate_confirmations=write.insert(g.gate_confirmations),
+        gate_verdicts=write.replace(g.gate_verdicts),
         label=write.replace(side.labels),
         codes=write.replace(side.codes),
         till_message=write.replace(side.till_messages),
@@ -251,6 +266,15 @@ class _Compiler:
             .values(state=bindparam("to"), changed_ms=bindparam("at"), by_=bindparam("who"))
         )
         return self._text(statement, ["to", "at", "who", "id"])
+
+    def gate_notice_change(self) -> str:
+        table = g.gate_notices
+        statement = (
+            table.update()
+            .where(and_(table.c.store == bindparam("of"), table.c.notice_id == bindparam("id")))
+            .values(state=bindparam("to"), changed_ms=bindparam("at"), by_=bindparam("who"))
+        )
+        return self._text(statement, ["to", "who", "at", "of", "id"])
 
     def stock_take_change(self) -> str:
         table = t.stock_takes

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, and_, case, literal, or_, select
 
 from hub.ledger import tables as t
 from hub.ledger.reads import kind_of
-from hub.projections.items import PICKED
+from hub.projections.items import DISPATCHED, PICKED
 from hub.projections.try_on import GOES_ON_MS, LONGEST_TRIAL_MS, RESTS_MS, WINDOW_MS, Trial, TrialKey
 
 _SETTLED_MS: Final = LONGEST_TRIAL_MS + WINDOW_MS + RESTS_MS
@@ -65,7 +65,8 @@ def steps(
 ) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
     """Return where items were put down, and picked up, as (EPC, ms), as far as it matters for try-ons of a span.
 
-    Of pick-ups those are known that a put-back followed; the items in hand know their own.
+    Of pick-ups those are known that a put-back followed; the items in hand know their own. What left through a
+    gate was picked up by then.
     """
     until_ms += _SETTLED_MS
     c, p = t.try_ons.c, t.placements.c
@@ -76,4 +77,8 @@ def steps(
     where = (p.store == store_id, p.at_ms >= since_ms, p.at_ms < until_ms)
     placed = connection.execute(select(p.epc, p.at_ms).where(*where)).all()
     put_down = [(epc, at) for epc, _, at in back] + [(epc, at) for epc, at in placed]
-    return put_down, [(epc, at) for epc, at, _ in back]
+    f, i = t.fitting_trials.c, t.items.c
+    gone = select(i.epc, i.key_ms).join(t.fitting_trials, and_(f.store == i.store, f.epc == i.epc)).distinct()
+    tried = (i.store == store_id, f.started_ms >= since_ms, f.started_ms < until_ms)
+    left = connection.execute(gone.where(*tried, i.status == DISPATCHED)).all()
+    return put_down, [(epc, at) for epc, at, _ in back] + [(epc, at) for epc, at in left]

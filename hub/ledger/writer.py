@@ -19,6 +19,8 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from contract.errors import LedgerError
 from contract.messages import digest_line
 from contract.topics import StreamAddress
+from hub.ledger import gate_reads, gate_writes
+from hub.ledger import gate_tables as g
 from hub.ledger import side_tables as side
 from hub.ledger import tables as t
 from hub.ledger.engine import UnavailableError, first_line
@@ -194,6 +196,7 @@ class Transaction:
     def put_code(self, code: str, sku: str, by: str, now: int) -> None:
         """Store which SKU a code means."""
         self._many(self._sql.codes, [(code, sku, by, now)])
+        self._judge_gates({})
 
     def note_till_message(self, row: tuple[Any, ...], *, forget_before: int) -> None:
         """Remember a till's message (in table order) and forget old ones."""
@@ -242,11 +245,15 @@ class Transaction:
             self._many(self._sql.stores, [tuple(getattr(store, name) for name in names)])
             rows = [(store.store, z.zone, z.name, z.name_zh, z.kind, z.x, z.y, z.w, z.h) for z in store.zones]
             self._many(self._sql.zones, rows)
+            self.connection.execute(delete(g.gates).where(g.gates.c.store == store.store))
+            gates = [msgspec.structs.astuple(gate) for gate in store.gates]
+            self._many(self._sql.gates, [(store.store, *gate) for gate in gates])
         columns = [column.name for column in t.products.columns]
         self._many(
             self._sql.products, [tuple(getattr(product, name) for name in columns) for product in products]
         )
         self._many(self._sql.bindings, [(epc, sku, "file", "", 0, 0) for epc, sku in bindings.items()])
+        self._judge_gates({})
 
     def merge(self, batch: Batch) -> None:
         """Merge a folded batch into the read tables."""
@@ -280,6 +287,21 @@ class Transaction:
         self._many(sql.decisions, [_decision_row(*row) for row in batch.decisions])
         self._many(sql.orders, batch.orders)
         self._many(sql.order_change, batch.order_changes)
+        self._many(sql.gate_parts, [key + row for key, row in batch.gate_parts.items()])
+        self._many(sql.gate_notices, batch.notices)
+        self._many(sql.gate_notice_change, batch.notice_changes)
+        self._many(sql.gate_confirmations, batch.gate_confirmations)
+        if batch.gates or batch.bindings:
+            self._judge_gates(batch.gates, renamed=bool(batch.bindings))
+
+    def _judge_gates(self, touched: Mapping[tuple[str, str], set[str]], *, renamed: bool = True) -> None:
+        """Compute the verdicts of touched gates anew; of all that wait, when tags may have other names now."""
+        every = dict(touched)
+        if renamed:
+            every = {key: set() for key in gate_reads.waiting_gates(self.connection)} | every
+        for (store, gate), batch_ids in sorted(every.items()):
+            rows = gate_writes.refresh(self.connection, store, gate, batch_ids)
+            self._many(self._sql.gate_verdicts, rows)
 
     def _run_of(self, statement_of_rows: str, statement: str, rows: Rows) -> None:
         """Execute with as many rows at once as the first statement takes, and the rest singly."""

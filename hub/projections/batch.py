@@ -16,6 +16,7 @@ from contract.messages import (
     Blind,
     DeviceHealth,
     Disagreement,
+    GateBatch,
     InputChanged,
     LabelShown,
     PeopleCounted,
@@ -32,7 +33,11 @@ from contract.messages import (
 from hub.model import (
     Adjusted,
     AnyEvent,
+    GateConfirmed,
+    GoodsDispatched,
+    GoodsNoticed,
     GoodsReceived,
+    NoticeChanged,
     OrderChanged,
     OrderDecided,
     Returned,
@@ -46,7 +51,7 @@ from hub.model import (
     TagsCounted,
     TagUnbound,
 )
-from hub.projections import footfall, heat, items, trays, try_on
+from hub.projections import footfall, gate, heat, items, trays, try_on
 
 Row: TypeAlias = tuple[Any, ...]
 Handler: TypeAlias = Callable[[Any, str, str, int, int, Any], None]
@@ -54,6 +59,7 @@ _SOLD: Final = "sold"
 _RETURNED: Final = "returned"
 _RECEIVED: Final = "received"
 _ADJUSTED: Final = "adjusted"
+_DISPATCHED: Final = "dispatched"
 
 
 class Batch:
@@ -88,6 +94,11 @@ class Batch:
         self.zone_anchors: dict[tuple[str, str], Row] = {}
         self.counts: list[Row] = []
         self.disagreements: list[Row] = []
+        self.gate_parts: dict[tuple[str, str, int], Row] = {}
+        self.notices: list[Row] = []
+        self.notice_changes: list[Row] = []
+        self.gate_confirmations: list[Row] = []
+        self.gates: dict[tuple[str, str], set[str]] = {}
         self.decisions: list[Row] = []
         self.orders: list[Row] = []
         self.order_changes: list[Row] = []
@@ -177,8 +188,43 @@ class Batch:
         row = (event.code, event.quantity, event.at, event.zone, None, None, len(event.epcs), None)
         self.movements.append((position, store, _RECEIVED, event.receipt_id, event.line, *row))
         for epc in event.epcs:
-            state = items.from_receipt(event.zone, stream, seq, event.at)
+            if event.gate is None:
+                state = items.from_receipt(event.zone, stream, seq, event.at)
+            else:
+                state = items.from_gate(event.at, event.zone, items.RECEIVED, stream, seq)
             self.items[store, epc] = items.merge(self.items.get((store, epc)), state)
+
+    def _dispatched(self, store: str, stream: str, seq: int, position: int, event: GoodsDispatched) -> None:
+        row = (event.code, event.quantity, event.at, None, None, None, len(event.epcs), None)
+        self.movements.append((position, store, _DISPATCHED, event.dispatch_id, event.line, *row))
+        for epc in event.epcs:
+            state = items.from_gate(event.at, None, items.DISPATCHED, stream, seq)
+            self.items[store, epc] = items.merge(self.items.get((store, epc)), state)
+
+    def _gate(self, store: str, stream: str, seq: int, _position: int, event: GateBatch) -> None:
+        row = gate.row_of(event, stream, seq)
+        key = (store, event.batch_id, event.part)
+        known = self.gate_parts.get(key)
+        if known is None or row[1:4] > known[1:4]:
+            self.gate_parts[key] = row
+        self.gates.setdefault((store, event.gate), set()).add(event.batch_id)
+
+    def _noticed(self, store: str, _stream: str, _seq: int, position: int, event: GoodsNoticed) -> None:
+        body = gate.encode(event)
+        row = (event.gate, event.direction, "open", event.by, event.at, event.at, position, body)
+        self.notices.append((store, event.notice_id, *row))
+        self.gates.setdefault((store, event.gate), set())
+
+    def _notice_changed(
+        self, store: str, _stream: str, _seq: int, _position: int, event: NoticeChanged
+    ) -> None:
+        self.notice_changes.append((event.state, event.by, event.at, store, event.notice_id))
+        self.gates.setdefault((store, event.gate), set())
+
+    def _confirmed(self, store: str, _stream: str, _seq: int, position: int, event: GateConfirmed) -> None:
+        row = (event.gate, event.verdict.notice_id, event.at, event.by, position, gate.encode(event))
+        self.gate_confirmations.append((store, event.batch_id, *row))
+        self.gates.setdefault((store, event.gate), set()).add(event.batch_id)
 
     def _adjusted(self, store: str, _stream: str, _seq: int, position: int, event: Adjusted) -> None:
         row = (event.code, event.quantity, event.at, event.zone, None, None, 0, None)
@@ -288,6 +334,7 @@ class Batch:
         TagPresented: _presented,
         BarcodeScanned: _scanned,
         LabelShown: _label,
+        GateBatch: _gate,
         DeviceHealth: _health,
         Blind: _blind,
         Rejected: _rejected,
@@ -295,6 +342,10 @@ class Batch:
         Sale: _sale,
         Returned: _returned,
         GoodsReceived: _received,
+        GoodsDispatched: _dispatched,
+        GoodsNoticed: _noticed,
+        NoticeChanged: _notice_changed,
+        GateConfirmed: _confirmed,
         Adjusted: _adjusted,
         StockTakeOpened: _take_opened,
         StockCounted: _counted,

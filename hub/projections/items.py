@@ -2,12 +2,14 @@
 
 The key is (event time, stream, seq). An event older than the item's key changes nothing but the time
 the item was first seen, so streams may interleave in any order. Goods received by EPC make an item
-known with the least possible key: any sighting, earlier or later, knows better where it is.
+known with the least possible key: any sighting, earlier or later, knows better where it is. Goods that a
+gate saw come in or go out have that moment as their key: later sightings know better, earlier ones do not.
 
 A tag that an approved stock-take found is a sighting at the time it was read. **Missing** is no register of
 its own: an item is missing when its zone was counted after its last key and it was not found, which
 :func:`status_at` derives from the zone's anchor. So a sighting that comes late, from before the count, changes
-nothing, and any sighting after the count brings the item back.
+nothing, and any sighting after the count brings the item back. What left through a gate is in no zone and is
+never missing.
 """
 
 from typing import Final, NamedTuple
@@ -18,6 +20,7 @@ from hub.projections.try_on import LONGEST_S
 PRESENT: Final = "present"
 PICKED: Final = "picked"
 RECEIVED: Final = "received"
+DISPATCHED: Final = "dispatched"
 MISSING: Final = "missing"
 RECEIVED_KEY_MS: Final = -1
 NEVER_SEEN_MS: Final = 9_999_999_999_999
@@ -85,6 +88,13 @@ def from_receipt(zone: str | None, stream: str, seq: int, at: int) -> ItemState:
 def from_count(zone: str, at: int, stream: str, seq: int) -> ItemState:
     """Return the state of an item that an approved stock-take found in a zone."""
     return ItemState(at, stream, seq, zone, PRESENT, None, at)
+
+
+def from_gate(at: int, zone: str | None, status: str, stream: str, seq: int) -> ItemState:
+    """Return the state of an item that a gate saw: ``received`` when it came in, ``dispatched`` when it left."""
+    if status == RECEIVED:
+        return ItemState(at, stream, seq, zone, status, None, at, at)
+    return ItemState(at, stream, seq, zone, status, None, NEVER_SEEN_MS)
 
 
 def merge(one: ItemState | None, other: ItemState) -> ItemState:

@@ -3,15 +3,16 @@
 **Tagged SKU** (at least one item of it is known, or was received by EPC). In a zone: its items present
 or received there, plus adjustments of that zone. ``unplaced``: items in hand (picked) or received to no
 zone, minus units sold, plus units brought back, plus adjustments without zone. The total is therefore *items
-known − sold + returned + adjusted*. A sale needs no matching item: whichever item it took, the sum is the same, and when that item
-leaves later nothing changes. Units received by quantity are ``expected`` until new EPCs are seen; each new
-EPC consumes one, so goods never count twice.
+known − sold + returned + adjusted*. A sale needs no matching item: whichever item it took, the sum is the same,
+and when that item leaves later nothing changes. Units received by quantity are ``expected`` until new EPCs are
+seen; each new EPC consumes one, so goods never count twice. An item that left through a gate is not on hand until
+it is seen again; units that left without an EPC are taken off ``unplaced``.
 
 **Untagged SKU on a tray.** On its own shelf the weight wins. The book starts at the tray's first whole
-weight and follows goods received, sales, returns and adjustments after it; what the book has and the tray has
-not is ``unplaced`` (in hand, in the back room). The total is the larger of the two.
+weight and follows goods received and dispatched, sales, returns and adjustments after it; what the book has and
+the tray has not is ``unplaced`` (in hand, in the back room). The total is the larger of the two.
 
-**Untagged SKU without tray.** The book alone: received − sold + returned + adjusted.
+**Untagged SKU without tray.** The book alone: received − dispatched − sold + returned + adjusted.
 
 **A stock-take** re-anchors all of these from the moment of its count on, whenever it was approved. Items that
 were in a zone whose tags were read, and were not found, are ``missing`` and not on hand; as far as units were
@@ -31,7 +32,7 @@ import msgspec
 
 from hub.projections.anchors import NOTHING_COUNTED, Anchors, Count
 from hub.projections.devices import ZoneState
-from hub.projections.items import IN_HAND_MS, MISSING, NO_ZONE, PICKED
+from hub.projections.items import DISPATCHED, IN_HAND_MS, MISSING, NO_ZONE, PICKED
 
 
 class ItemUnits(NamedTuple):
@@ -84,6 +85,7 @@ class StockLine(msgspec.Struct, frozen=True, kw_only=True):
         sku: None for items nobody can name.
         mapped: false for a code that sales or receipts used and the catalogue does not know.
         total: Σ zones + unplaced + expected.
+        dispatched: units that left through a gate.
         missing: items that a stock-take did not find; they are in no figure but this.
         sold: units sold, those that came back included; they are ``returned``.
     """
@@ -100,6 +102,7 @@ class StockLine(msgspec.Struct, frozen=True, kw_only=True):
     returned: int
     adjusted: int
     uncertain: bool
+    dispatched: int = 0
     missing: int = 0
 
 
@@ -156,9 +159,9 @@ def on_hand(
 def _line(
     sku: str | None, own: _Sums, states: Mapping[str, ZoneState], anchors: Anchors, *, mapped: bool
 ) -> StockLine:
-    received = sold = returned = adjusted = 0
+    received = sold = returned = adjusted = dispatched = 0
     if own.movements:
-        received, sold, returned, adjusted = (_sum(own.movements, kind) for kind in _KINDS)
+        received, sold, returned, adjusted, dispatched = (_sum(own.movements, kind) for kind in _KINDS)
     tagged = bool(own.items) or any(movement.epcs for movement in own.movements)
     if tagged or sku is None:
         zones, unplaced, expected = _tagged(own, anchors.zones, anchors.picks_ms.get(sku, ()))
@@ -183,11 +186,12 @@ def _line(
         returned=returned,
         adjusted=adjusted,
         uncertain=any(zone.uncertain for zone in placed),
+        dispatched=dispatched,
         missing=sum(item.units for item in own.items if item.status == MISSING),
     )
 
 
-_KINDS: Final = ("received", "sold", "returned", "adjusted")
+_KINDS: Final = ("received", "sold", "returned", "adjusted", "dispatched")
 
 
 def _sum(movements: Iterable[Movement], kind: str, after_ms: int = -1) -> int:
@@ -204,6 +208,8 @@ def _tagged(
     loose = in_hand = 0
     missing: dict[int, int] = {}
     for item in own.items:
+        if item.status == DISPATCHED:
+            continue
         if item.status == MISSING:
             anchor_ms = anchors.get(item.zone or NO_ZONE, -1)
             if anchor_ms > whole_ms:
@@ -250,12 +256,12 @@ def held(movements: Iterable[Movement], picks_ms: Iterable[int], whole_ms: int) 
 
 
 def _net(movements: Iterable[Movement]) -> int:
-    """Return what movements add to the units in no zone of a tagged SKU."""
-    signs = {"sold": -1, "returned": 1, "adjusted": 1}
+    """Return what movements add to the units in no zone of a tagged SKU; items that left say so themselves."""
+    signs = {"sold": -1, "returned": 1, "adjusted": 1, "dispatched": -1}
     return sum(
         signs.get(one.kind, 0) * one.quantity
         for one in movements
-        if one.kind != "adjusted" or one.zone is None
+        if (one.kind != "adjusted" or one.zone is None) and (one.kind != "dispatched" or not one.epcs)
     )
 
 
@@ -287,6 +293,7 @@ def _on_trays(own: _Sums) -> tuple[dict[str, int], int]:
     book = sum(tray.anchor_units for tray in own.trays)
     book += _sum(own.movements, "received", anchor_ms) - _sum(own.movements, "sold", anchor_ms)
     book += _sum(own.movements, "returned", anchor_ms) + _sum(own.movements, "adjusted", anchor_ms)
+    book -= _sum(own.movements, "dispatched", anchor_ms)
     offsets: dict[str, int] = {}
     for count in sorted(own.counts, key=lambda count: (count.at_ms, count.take)):
         if count.at_ms > anchor_ms:
@@ -325,5 +332,5 @@ def booked(movements: Iterable[Movement], counts: Iterable[Count]) -> tuple[dict
         elif step.zone is not None and step.kind in ("received", "adjusted"):
             zones[step.zone] = zones.get(step.zone, 0) + step.quantity
         else:
-            unplaced += -step.quantity if step.kind == "sold" else step.quantity
+            unplaced += -step.quantity if step.kind in ("sold", "dispatched") else step.quantity
     return zones, unplaced

@@ -4,7 +4,7 @@
 is ``sold`` when a sale took the item, by its EPC or as the likeliest of its SKU (:mod:`hub.projections.labels`);
 ``returned`` when it was put down and lay there for a minute (but what is sold while it lies there lies at the
 till); ``unknown`` when neither happened within half an hour after it had left the room; ``open`` until one of
-these is certain. Whichever came first counts. What happens after the same item is tried on again belongs to
+these is certain. To leave through a gate for goods is neither. Whichever came first counts. What happens after the same item is tried on again belongs to
 that try-on.
 
 **Without one**, hands are judged: a put-back 8 to 300 s after the pick-up is a try-on that ended ``returned``;
@@ -113,7 +113,7 @@ class Traces(NamedTuple):
 
     Attributes:
         put_down: it arrived in a zone, was put back or moved.
-        picked_up: it was picked up.
+        picked_up: it was picked up, or left through a gate.
         sold: a sale took it.
     """
 

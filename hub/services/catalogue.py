@@ -6,9 +6,9 @@ leaves others alone, so loading the same file twice changes nothing.
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -17,7 +17,7 @@ from contract.errors import ConfigError, MessageError
 from contract.ids import parse_slug
 from contract.settings import read_settings
 from hub.ledger.writer import Transaction
-from hub.model import Product, Store, Zone
+from hub.model import Gate, Product, Store, Zone
 from hub.services.bindings import bind_file
 from hub.services.csv_rows import csv_rows
 from hub.services.sell import SaleEvent, event_of
@@ -36,6 +36,16 @@ class _ZoneTable(msgspec.Struct, frozen=True, kw_only=True):
     h: float = 1.0
 
 
+class _GateTable(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str = ""
+    name_zh: str | None = None
+    zone: str | None = None
+    device: str | None = None
+    ok_output: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
+    doubt_output: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
+
+
 class _StoreTable(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str = ""
@@ -45,6 +55,7 @@ class _StoreTable(msgspec.Struct, frozen=True, kw_only=True):
     closes: str = "22:00"
     currency: str = "CNY"
     zones: tuple[_ZoneTable, ...] = ()
+    gates: tuple[_GateTable, ...] = ()
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +68,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_store(text: str, file: str) -> Store:
-    """Read a store file (TOML): a section ``[store]`` and a ``[[zones]]`` per zone.
+    """Read a store file (TOML): a section ``[store]``, a ``[[zones]]`` per zone and a ``[[gates]]`` per gate.
 
     Raises:
         ConfigError: names file, section and key.
@@ -69,8 +80,7 @@ def parse_store(text: str, file: str) -> Store:
     if not isinstance(document.get("store"), Mapping):
         raise ConfigError(f"{file}: section [store] is missing")
     mapping: dict[str, Any] = {**document["store"]}
-    if "zones" in document:
-        mapping["zones"] = document["zones"]
+    mapping |= {key: document[key] for key in ("zones", "gates") if key in document}
     table = read_settings(_StoreTable, mapping, file=file, section="store")
     for key, value in (("opens", table.opens), ("closes", table.closes)):
         if not _TIME_OF_DAY.match(value):
@@ -84,11 +94,13 @@ def parse_store(text: str, file: str) -> Store:
     try:
         store = parse_slug("store", table.id)
         zones = tuple(_zone(zone) for zone in table.zones)
+        gates = tuple(_gate(gate) for gate in table.gates)
     except MessageError as error:
         raise ConfigError(f"{file}: {error}") from error
+    _check_gates(gates, zones, file)
     return Store(
         store=store, name=table.name, name_zh=table.name_zh, time_zone=table.timezone, opens=table.opens, closes=table.closes,
-        currency=table.currency, zones=zones,
+        currency=table.currency, zones=zones, gates=gates,
     )  # fmt: skip
 
 
@@ -104,6 +116,34 @@ def _zone(table: _ZoneTable) -> Zone:
         w=table.w,
         h=table.h,
     )
+
+
+def _gate(table: _GateTable) -> Gate:
+    return Gate(
+        gate=parse_slug("gate", table.id),
+        name=table.name,
+        name_zh=table.name_zh,
+        zone=table.zone,
+        device=parse_slug("device", table.device) if table.device is not None else None,
+        ok_output=table.ok_output,
+        doubt_output=table.doubt_output,
+    )
+
+
+def _check_gates(gates: Sequence[Gate], zones: Sequence[Zone], file: str) -> None:
+    names = [gate.gate for gate in gates]
+    known = {zone.zone for zone in zones}
+    for gate in gates:
+        where = f"{file}: [[gates]] {gate.gate!r}"
+        if names.count(gate.gate) > 1:
+            raise ConfigError(f"{where} is there twice")
+        if gate.zone is not None and gate.zone not in known:
+            raise ConfigError(f"{where} key 'zone': {gate.zone!r} is none of the file's zones")
+        ports = [port for port in (gate.ok_output, gate.doubt_output) if port is not None]
+        if ports and gate.device is None:
+            raise ConfigError(f"{where} names outputs and no device that has them; add the key 'device'")
+        if len(ports) != len(set(ports)):
+            raise ConfigError(f"{where} has one output for ok and doubt; give each its own")
 
 
 def parse_products(text: str, file: str) -> list[Product]:

@@ -1,11 +1,11 @@
-"""Receive goods and adjust stock: facts by people, recorded once per name."""
+"""Receive and dispatch goods and adjust stock: facts by people, recorded once per name."""
 
 from collections.abc import Sequence
 
 from contract.errors import NotFoundError
 from hub.ledger import catalogue, reads
 from hub.ledger.writer import Transaction
-from hub.model import Adjusted, GoodsReceived
+from hub.model import Adjusted, GoodsDispatched, GoodsReceived
 from hub.projections.on_hand import StockLine
 from hub.services.bindings import receipt_bindings
 from hub.services.sell import Accepted, ConflictError
@@ -47,6 +47,32 @@ def receive(transaction: Transaction, store: str, lines: Sequence[GoodsReceived]
 def _same_receipt(row: object, line: GoodsReceived) -> bool:
     stored = tuple(getattr(row, name) for name in ("code", "quantity", "at_ms", "zone", "epcs"))
     return stored == (line.code, line.quantity, line.at, line.zone, len(line.epcs))
+
+
+def dispatch_goods(
+    transaction: Transaction, store: str, lines: Sequence[GoodsDispatched], now: int
+) -> Accepted:
+    """Record lines of goods that left, all or none. The same line again counts once.
+
+    Raises:
+        ConflictError: a line's name stands for other content.
+    """
+    new: dict[tuple[str, int], GoodsDispatched] = {}
+    for line in lines:
+        key = (line.dispatch_id, line.line)
+        row = reads.movement(transaction.connection, store, "dispatched", *key)
+        if row is None:
+            new[key] = line
+        elif (row.code, row.quantity, row.at_ms, row.epcs) != (
+            line.code,
+            line.quantity,
+            line.at,
+            len(line.epcs),
+        ):
+            raise ConflictError(f"dispatch {key[0]!r} line {key[1]} is recorded with other content")
+    if new:
+        transaction.append_own(store, list(new.values()), now)
+    return Accepted(recorded=len(new), repeats=len(lines) - len(new), position=transaction.position())
 
 
 def adjust(transaction: Transaction, store: str, adjustment: Adjusted, now: int) -> Accepted:

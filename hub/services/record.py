@@ -22,6 +22,7 @@ from contract.messages import (
     AnyObservation,
     BarcodeScanned,
     Envelope,
+    GateBatch,
     Hello,
     Receipt,
     TagPresented,
@@ -37,6 +38,7 @@ from hub.ledger.writer import StreamState, Transaction
 from hub.model import PARKED
 from hub.projections.batch import Batch
 from hub.services.enrol import Paired, Told, pair
+from hub.services.gate_light import signal
 
 MAX_DEAD_LETTERS: Final = 10_000
 MAX_PARKED_BYTES: Final = 4096
@@ -112,6 +114,7 @@ class _Recorder:
         self._alerts: list[tuple[object, ...]] = []
         self._results: list[tuple[object, ...]] = []
         self._told: list[Told] = []
+        self._gates: list[tuple[StreamAddress, GateBatch]] = []
         self._conflicts: dict[StreamAddress, int] = {}
         self._receipts: dict[StreamAddress, StreamState] = {}
         self._hellos: list[tuple[StreamState, Hello]] = []
@@ -196,6 +199,7 @@ class _Recorder:
         position = self._tx.next_positions(count)
         observations = self._read(topic, first, lines, nul=nul)
         self._told += [Told(state.address, one) for one in observations if type(one) in _OF_STATIONS]  # type: ignore[arg-type]
+        self._gates += [(state.address, one) for one in observations if type(one) is GateBatch]
         digests = [digest_line(line) for line in lines]
         store, stream, add = state.address.store, state.address.stream, self._batch.add
         for offset, observation in enumerate(observations):
@@ -307,6 +311,8 @@ class _Recorder:
         tx.append_events(self._rows, self._batch)
         for store, bindings in paired.bindings.items():
             tx.append_own(store, bindings, self._now)
+        if self._gates:
+            signal(tx, self._gates, self._now)
         tx.append_lost(self._lost)
         tx.append_dead_letters(self._dead, keep=MAX_DEAD_LETTERS)
         tx.note_alerts([*self._alerts, *paired.alerts])

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from cli.sim import load_scenario, sim_app
+from cli.scenarios import load_scenario
+from cli.sim import sim_app
 from contract.errors import ConfigError
 from edge.config import load_edge
 from firmware_sim.bench import write_store_files

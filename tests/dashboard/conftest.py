@@ -122,6 +122,38 @@ def shelf_label(
     }  # fmt: skip
 
 
+def gate_tag(epc, sku=None, name=None, name_zh=None, *, sscc=None):
+    return {"epc": epc, "sku": sku, "name": name, "name_zh": name_zh, "sscc": sscc}
+
+
+def gate_batch(name, *, state="waiting", notice="asn-1", way="in", ago_ms=4_000, missing_units=None, **lists):
+    """A batch with its verdict; each list of tags by its name."""
+    tags = {
+        each: lists.get(each, [])
+        for each in ("expected", "by_carton", "missing", "unexpected", "undecided", "other_way", "turned")
+    }
+    doubt = any(tags[each] for each in ("unexpected", "undecided", "other_way"))
+    now = time.time_ns() // 1_000_000
+    counts = {each: len(own) for each, own in tags.items()}
+    counts["missing"] += sum((missing_units or {}).values())
+    return {
+        "batch_id": name, "store": "popup-1", "gate": "gate-1", "direction": way, "started_ms": now - ago_ms - 9_000,
+        "ended_ms": now - ago_ms, "device": "r-gate", "strays": 0, "suspect": False, "state": state,
+        "light": "doubt" if doubt else "ok", "notice_id": notice, "overlaps": {}, "counts": counts, "confirmed_by": None,
+        "confirmed_ms": now if state == "confirmed" else None, "note": "", **tags, "undecided_expected": [],
+        "by_carton_units": {}, "missing_units": missing_units or {}, "missing_cartons": [], "accepted": [], "rejected": [],
+    }  # fmt: skip
+
+
+def gate_notice(name="asn-1", units=9, open_units=4):
+    now = time.time_ns() // 1_000_000
+    return {
+        "notice_id": name, "store": "popup-1", "gate": "gate-1", "direction": "in", "state": "open", "by": "erp", "told_ms": now,
+        "changed_ms": now, "trust_cartons": True, "units": units, "open_units": open_units, "open_epcs": [],
+        "open_quantities": {"ocean-heart": open_units}, "open_cartons": [], "batches": [],
+    }  # fmt: skip
+
+
 EVERY_DUPLICATE = {
     "bound_twice": [
         {
@@ -185,7 +217,7 @@ class FakeHub:
     def __init__(self):
         self.store = {
             "store": "popup-1", "name": "Liuguang pop-up", "name_zh": "璃光快闪店", "time_zone": "Asia/Shanghai",
-            "opens": "10:00", "closes": "22:00", "currency": "CNY",
+            "opens": "10:00", "closes": "22:00", "currency": "CNY", "gates": [],
             "zones": [
                 zone("window", "Window", "橱窗", x=0.2, w=1.6), zone("shelf-a", "Shelf A", "A 架", x=2.6, w=1.4),
                 zone("shelf-b", "Shelf B", "B 架", x=4.4, w=1.4), zone("till", "Till", "收银台", "till", 4.6, 3.8, 1.2, 0.8),
@@ -234,6 +266,7 @@ class FakeHub:
         ]
         self.duplicates = copy.deepcopy(EVERY_DUPLICATE)
         self.labels = []
+        self.gate_batches, self.notices = [], []
         self.stock_takes = []
         self.disagreements = []
         self.streams = [{"agent": "pi-1", "stream": "s1"}]
@@ -260,6 +293,7 @@ class FakeHub:
         self.zone_states, self.lines, self.heat, self.devices = {}, [], [], []
         self.alerts, self.orders, self.decisions, self.items = [], [], [], []
         self.unmapped, self.enrolment, self.commissioning, self.labels, self.streams = [], [], [], [], []
+        self.gate_batches, self.notices = [], []
         self.duplicates = {kind: [] for kind in EVERY_DUPLICATE}
         self.footfall = {
             **self.footfall,
@@ -348,11 +382,21 @@ class FakeHub:
                 )
             ]
             return 200, {"total": len(found), "items": found[:50], "next_after": None}
+        if name.startswith("gate/batches"):
+            return self._gate_batches(name)
+        if name == "expected":
+            return 200, copy.deepcopy(self.notices)
         if name in (
             "footfall", "heat", "devices", "alerts", "orders", "decisions", "labels", "enrolment", "commissioning", "streams",
         ):  # fmt: skip
             return 200, copy.deepcopy(getattr(self, name))
         return 404, {"error": {"code": "not_found", "message": f"{path} is not known"}}
+
+    def _gate_batches(self, name):
+        if name == "gate/batches":
+            return 200, {"batches": copy.deepcopy(self.gate_batches), "next_before": None}
+        found = [one for one in self.gate_batches if name == f"gate/batches/{one['batch_id']}"]
+        return (200, copy.deepcopy(found[0])) if found else (404, {"error": {"code": "", "message": ""}})
 
     def post(self, path, body):
         self.told.append(path)
@@ -381,6 +425,12 @@ class FakeHub:
             }
         if path == "/v1/bindings":
             return self._bind(body)
+        if path.startswith("/v1/gate/batches/"):
+            batch_id = path.split("/")[4]
+            for one in self.gate_batches:
+                if one["batch_id"] == batch_id:
+                    one.update(state="confirmed", confirmed_ms=time.time_ns() // 1_000_000)
+            return 200, {"batch_id": batch_id, "repeat": False}
         if path.startswith("/v1/stores/popup-1/labels/"):
             mac = path.rsplit("/", 1)[1]
             self.labels = [one for one in self.labels if one["mac"] != mac]
@@ -427,6 +477,7 @@ def make():
         code, tag, station, logged, label = map(
             staticmethod, (waiting_code, presented, station, logged, shelf_label)
         )
+        gate_tag, gate_batch, notice = map(staticmethod, (gate_tag, gate_batch, gate_notice))
         stock_take, variance = map(staticmethod, (stock_take, variance))
 
     return Make
@@ -474,6 +525,7 @@ def shown():
         said += [element.value.to_string() for element in test.dataframe]
         said += [str(element.label) for element in test.button]
         said += [option for element in test.selectbox for option in element.options]
+        said += [option for element in test.multiselect for option in element.options]
         return "\n".join(said)
 
     return texts

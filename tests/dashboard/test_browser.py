@@ -20,7 +20,7 @@ from cli.store import LocalStore
 pytestmark = [pytest.mark.flow, pytest.mark.timeout(200)]
 
 SHOTS = Path(__file__).parents[2] / "artifacts" / "screenshots"
-PAGES = ("", "floor", "stock", "orders", "setup")
+PAGES = ("", "floor", "stock", "orders", "gate", "setup")
 WIDTHS = {1280: 900, 390: 844}
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -191,10 +191,25 @@ def tab(chromium):
     return Tab(chromium)
 
 
+def put_a_gate_in(fake_hub, make):
+    """Give the store a gate, so that there are six tabs, and a batch with a tag of each kind."""
+    heart = ("ocean-heart", "Ocean Heart", "海洋之心")
+    tags = [make.gate_tag(f"E28011606000020A6681F2{n:02X}", *heart) for n in range(12)]
+    fake_hub.store["gates"] = ["gate-1"]
+    fake_hub.gate_batches = [
+        make.gate_batch(
+            "b-2", expected=tags[:8], unexpected=tags[8:9], undecided=tags[9:10], missing=tags[10:]
+        ),
+        make.gate_batch("b-1", state="confirmed", ago_ms=900_000, expected=tags[:2]),
+    ]
+    fake_hub.notices = [make.notice()]
+
+
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_fits_and_is_quiet(tab, serve, fake_hub, make, width, language):
     fake_hub.decisions += [make.decision("moon-shadow", 0, None, "no_sales")]
+    put_a_gate_in(fake_hub, make)
     address = serve(fake_hub.url)
     tab.size(width, WIDTHS[width])
     for page in PAGES:
@@ -255,6 +270,19 @@ def test_approve_takes_two_taps_and_reaches_the_hub(tab, serve, fake_hub):
     wait_until(lambda: fake_hub.told, 5, "the hub's mail")
     assert fake_hub.told == ["/v1/stores/popup-1/orders/popup-1-9/approve"]
     wait_until(lambda: "No order waits for a decision." in tab.text(), 5, "an empty list")
+    assert tab.errors() == []
+
+
+def test_a_batch_is_booked_in_two_taps_on_a_phone(tab, serve, fake_hub, make):
+    put_a_gate_in(fake_hub, make)
+    tab.size(390, 844)
+    tab.open(f"{serve(fake_hub.url)}/gate?lang=en", "In through")
+    tab.tap("Only what was expected: 8 units")
+    tab.tap("Yes, 8 units have come in")
+    wait_until(lambda: fake_hub.told, 5, "the hub's mail")
+    assert fake_hub.told == ["/v1/gate/batches/b-2/confirm"]
+    assert len(fake_hub.bodies[0]["reject"]) == 2
+    wait_until(lambda: "Booked at" in tab.text(), 5, "the batch booked")
     assert tab.errors() == []
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-PAGES = ("now", "floor", "stock", "orders", "setup")
+PAGES = ("now", "floor", "stock", "orders", "gate", "setup")
 
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])

@@ -38,10 +38,12 @@ class Contest(msgspec.Struct, frozen=True):
         methods: names; the product's own comes first.
         run: (method, seed, conditions) → the parts of the score, as nested mappings of figures; None
             stands for a figure that this run cannot give.
+        radios: the radio models that make a difference; one where nothing is heard by radio.
     """
 
     methods: tuple[str, ...]
     run: Callable[[str, int, Conditions], dict[str, Any]]
+    radios: tuple[str, ...] = ("threshold", "rician")
 
 
 @cache

@@ -11,6 +11,8 @@ from contract.messages import (
     Blind,
     DeviceHealth,
     Disagreement,
+    GateBatch,
+    GatePassage,
     InputChanged,
     ItemStep,
     LabelShown,
@@ -99,6 +101,23 @@ observation = st.one_of(
         mac=st.just("0000021EE3B0"),
         sku=st.just("ring"),
         price=st.sampled_from(["1.00", "2.00"]),
+    ),
+    st.builds(
+        GateBatch,
+        at=at,
+        device=device,
+        batch_id=st.sampled_from(["b-1", "b-2"]),
+        gate=st.just("gate-1"),
+        started_at=st.just(T0),
+        passages=st.lists(
+            st.builds(
+                GatePassage, epc=epc, direction=st.sampled_from(["in", "out"]), probability=st.just(0.9)
+            ),
+            max_size=3,
+        ).map(tuple),
+        undecided=st.lists(epc, max_size=2).map(tuple),
+        part=st.integers(1, 2),
+        parts=st.just(2),
     ),
     st.builds(
         WeightChanged,

@@ -19,6 +19,7 @@ from hub.ledger.rebuild import rebuild, snapshot
 from hub.model import (
     Adjusted,
     CountedUnits,
+    GoodsDispatched,
     GoodsReceived,
     Product,
     Sale,
@@ -29,7 +30,7 @@ from hub.model import (
     Zone,
 )
 from hub.services import stock_take as service
-from hub.services.receive import adjust, receive
+from hub.services.receive import adjust, dispatch_goods, receive
 from hub.services.sell import ConflictError
 from hub.services.stock import STALE_AFTER_MS
 from hub.services.visits import ItemFilter, find_items
@@ -66,7 +67,7 @@ class Shop:
         sale_id = f"s{next(self._refs)}"
         self.hub.sell(STORE, [Sale(at=T0 + at, sale_id=sale_id, line=1, code=code, quantity=quantity)])
 
-    def receive(self, at, quantity, zone=None, code="bead", epcs=()):
+    def receive(self, at, quantity, zone=None, code="bead", epcs=(), gate=None):
         line = GoodsReceived(
             at=T0 + at,
             receipt_id=f"d{next(self._refs)}",
@@ -75,8 +76,24 @@ class Shop:
             quantity=quantity,
             zone=zone,
             epcs=epcs,
+            gate=gate,
         )
         self.hub.writer.run(lambda tx: receive(tx, STORE, [line], T0 + at))
+
+    def come(self, at, zone, *numbers):
+        self.receive(at, len(numbers), zone, "ring", tuple(map(epc, numbers)), gate="gate-1")
+
+    def leave(self, at, *numbers, units=0, code="ring"):
+        line = GoodsDispatched(
+            at=T0 + at,
+            dispatch_id=f"d{next(self._refs)}",
+            line=1,
+            code=code,
+            quantity=len(numbers) or units,
+            epcs=tuple(map(epc, numbers)),
+            gate="gate-1",
+        )
+        self.hub.writer.run(lambda tx: dispatch_goods(tx, STORE, [line], T0 + at))
 
     def open(self, *zones, take="t1"):
         opened = StockTakeOpened(at=T0, stock_take_id=take, zones=zones, by="li")
@@ -254,6 +271,59 @@ def test_items_received_after_the_count_are_not_missing(shop):
     assert shop.on_hand() == ({"back": 1}, 0, 1, 1)
 
 
+def test_what_left_through_a_gate_is_not_missing_even_if_that_is_told_after_the_approval(shop):
+    shop.arrive(0, "a", 1, 2, 3, 4)
+    shop.leave(200, 1)
+    assert (shop.status(1), shop.on_hand()) == (("dispatched", None), ({"a": 3}, 0, 0, 3))
+    shop.open()
+    shop.count("a", at=500, numbers=[2])
+    line = shop.close()["ring", "a"]
+    assert (line.expected, line.missing) == (3, (epc(3), epc(4)))
+    shop.approve()
+    assert (shop.status(1)[0], shop.on_hand()) == ("dispatched", ({"a": 1}, 0, 2, 1))
+    shop.leave(400, 3)
+    assert (shop.status(3)[0], shop.on_hand()) == ("dispatched", ({"a": 1}, 0, 1, 1))
+    shop.arrive(600, "b", 1)
+    assert shop.on_hand() == ({"a": 1, "b": 1}, 0, 1, 2)
+    shop.check_rebuild()
+
+
+def test_what_came_through_a_gate_is_on_hand_from_that_moment_on(shop):
+    shop.come(100, "back", 1, 2)
+    shop.open("back")
+    shop.count("back", at=500, numbers=[1])
+    shop.come(600, "back", 3)
+    assert shop.close()["ring", "back"].missing == (epc(2),)
+    shop.approve()
+    assert (shop.status(3)[0], shop.on_hand()) == ("received", ({"back": 2}, 0, 1, 2))
+    shop.come(700, "back", 2)
+    assert (shop.status(2)[0], shop.on_hand()) == ("received", ({"back": 3}, 0, 0, 3))
+    shop.check_rebuild()
+
+
+def test_goods_that_came_through_a_gate_and_were_put_on_a_shelf_during_the_count_are_no_surprise(shop):
+    shop.come(100, "back", 1)
+    shop.open("a")
+    shop.count("a", at=900, started=500, numbers=[1])
+    shop.arrive(600, "a", 1)
+    line = shop.close()["ring", "a"]
+    assert (line.expected, line.counted, line.moved, line.unexpected) == (0, 1, 1, ())
+
+
+def test_units_that_left_without_a_tag_are_taken_off_once(shop):
+    shop.arrive(0, "a", 1, 2, 3)
+    shop.receive(0, 10)
+    shop.leave(100, units=1)
+    shop.leave(100, units=4, code="bead")
+    assert (shop.on_hand(), shop.on_hand("bead")[3]) == (({"a": 3}, -1, 0, 2), 6)
+    shop.open("a")
+    shop.count("a", at=500, numbers=[1, 2])
+    shop.close()
+    shop.approve()
+    assert shop.on_hand() == ({"a": 2}, 0, 1, 2), "the one that is missing is the one that left"
+    shop.check_rebuild()
+
+
 def test_untagged_units_start_from_the_count(shop):
     shop.receive(0, 10, zone="a")
     shop.receive(1, 5)
@@ -415,6 +485,9 @@ def _facts():
         st.tuples(st.just("pick"), moment, zone, tag),
         st.tuples(st.just("sell"), moment, st.sampled_from(["ring", "bead"])),
         st.tuples(st.just("receive"), moment, st.sampled_from(["a", "b", None])),
+        st.tuples(st.just("come"), moment, st.sampled_from(["a", "b", None]), tag),
+        st.tuples(st.just("leave"), moment, tag),
+        st.tuples(st.just("leave_units"), moment, st.sampled_from(["ring", "bead"])),
     )
 
 
@@ -429,6 +502,12 @@ def _tell(shop, fact):
             shop.sell(at, code=rest[0])
         case "receive":
             shop.receive(at, 3, zone=rest[0])
+        case "come":
+            shop.come(at, *rest)
+        case "leave":
+            shop.leave(at, *rest)
+        case "leave_units":
+            shop.leave(at, units=2, code=rest[0])
 
 
 def _take(shop, zones, tags, beads):
@@ -492,9 +571,10 @@ def test_no_order_of_delivery_changes_on_hand_after_an_approval(sqlite_hub_facto
     st.integers(0, 4),
     st.integers(0, 4),
     st.integers(0, 3),
+    st.integers(0, 3),
 )
 def test_on_hand_is_the_count_and_what_happened_after_it(
-    sqlite_hub_factory, edge_of, facts, found, beads, sold, arrived, received
+    sqlite_hub_factory, edge_of, facts, found, beads, sold, arrived, received, left
 ):
     """Whatever the ledger thought before: the whole store was counted, and then plainly named things happened."""
     shop = Shop(hub := sqlite_hub_factory(), edge_of(hub), tags=range(40))
@@ -518,7 +598,11 @@ def test_on_hand_is_the_count_and_what_happened_after_it(
         shop.sell(at + 30 + number, code="bead")
     for number in range(received):
         shop.receive(at + 40 + number, 3, zone="a")
+    for number in range(left):
+        shop.come(at + 50 + number, "b", 30 + number)
+        shop.leave(at + 60 + number, 20 + number if number < arrived else 30 + number)
+        shop.leave(at + 60 + number, units=1, code="bead")
     gone = min(sold, len(found))
     assert shop.on_hand()[3] == len(found) + arrived - gone
-    assert shop.on_hand("bead")[3] == beads - gone + 3 * received
+    assert shop.on_hand("bead")[3] == beads - gone + 3 * received - left
     shop.check_rebuild()

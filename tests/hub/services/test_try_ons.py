@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from contract.messages import TagArrived, TagPickedUp, TagPutBack, TryOnEnded, TryOnStarted
 from hub.ledger.rebuild import rebuild, snapshot, verify
-from hub.model import Returned, Sale
+from hub.model import GoodsDispatched, Returned, Sale
 from hub.services.bindings import Wanted, bind
 from hub.services.days import day_of
+from hub.services.receive import dispatch_goods
 from hub.services.try_ons import sessions, try_on_day, try_ons
 
 T0 = 1_790_000_000_000
@@ -105,6 +106,20 @@ def test_what_was_brought_back_was_not_sold(hub, edge):
     back = Returned(at=T0 + 900 * S, return_id="r", line=1, code="dress", quantity=1, of_sale="a")
     hub.sell(STORE, [back])
     assert answers(hub, 9_999) == {RED: "unknown"}
+
+
+@pytest.mark.parametrize(("put_down", "outcome"), [(None, "unknown"), (270, "unknown"), (220, "returned")])
+def test_what_left_through_a_gate_was_neither_sold_nor_returned(hub, edge, put_down, outcome):
+    bound(hub)
+    edge.send(arrived(RED), picked(RED, 10), *tried(RED, 30, 200))
+    if put_down is not None:
+        edge.send(TagArrived(at=T0 + put_down * S, device="r-1", epc=RED, zone="back"))
+    left = GoodsDispatched(at=T0 + 300 * S, dispatch_id="d", line=1, code="dress", quantity=1, epcs=(RED,))
+    hub.writer.run(lambda tx: dispatch_goods(tx, STORE, [left], T0))
+    hub.sell(STORE, [sale("a", 310)])
+    assert answers(hub, 9_999) == {RED: outcome}
+    assert [item.status for item in hub.items(STORE)] == ["dispatched"]
+    assert verify(hub.writer) == []
 
 
 def test_a_store_with_rooms_judges_no_hands_and_one_without_does(hub, edge, edge_of):

@@ -122,4 +122,4 @@ def _counted_turns(lived: DoorwayRun, told: list[Told]) -> int:
     return sum(any(since <= at <= until + 100 for at in spare) for since, until in lived.turns)
 
 
-CONTESTS: Final = MappingProxyType({"door-groups": Contest(tuple(METHODS), run)})
+CONTESTS: Final = MappingProxyType({"door-groups": Contest(tuple(METHODS), run, radios=("threshold",))})

@@ -195,5 +195,6 @@ CONTESTS: Final = {
     "weight-vibration": Contest(
         methods=("shelfwise", "shelfwise-planogram", *_BASELINES),
         run=run,
+        radios=("threshold",),
     )
 }
