@@ -10,8 +10,7 @@ can tell in from out, only even ones whether anything passed at all. All hearing
 - Balance: energy moves from one antenna to the other. Its time slope, in units of its own error, is the
   best single figure for the direction, better than comparing two centroids, which few reads spoil.
 - Track: how much better a straight walk past both antennas explains the strengths than a tag that lies
-  still, tried for each of several paces, and the same for either direction
-  (:mod:`.gate_tracks`).
+  still, tried for each of several paces, and the same for either direction (:mod:`.gate_tracks`).
 - Phase: successive reads on one channel agree while a tag lies still. It is compared modulo half a turn,
   because many readers cannot tell a phase from its opposite. When reads are close enough for it, the
   difference is a radial speed: towards the antenna before the tag is level with it, away from it afterwards.
