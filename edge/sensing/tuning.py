@@ -100,4 +100,6 @@ NEW_PATIENCE: Final = 4
 """A tag is given a zone when it is this sure, or after so many cycles; fewer when nothing is known of it yet."""
 
 RETRO: Final = 2.5
-"""Evidence that a tag was put down anew although its absence was not noticed (tuned)."""
+KNOWN_READS: Final = 5.0
+"""Evidence that a tag was put down anew although its absence was not noticed (tuned), and how often it must
+have been heard before."""

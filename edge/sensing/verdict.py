@@ -83,7 +83,9 @@ def decide(tags: Tags, shop: Shop, heard: Heard, turn: int, limits: Thresholds) 
     lies = belief[:, LIES] + belief[:, SHADED]
     leaves = here & (belief[:, PLACED] <= gone)
     leaves &= np.log((gone + belief[:, PLACED]) / lies) > limits.leave_nats
-    anew = here & ~leaves & (np.log(belief[:, PLACED] / (gone + lies)) > t.RETRO)
+    # What was read a few times only has no look of its own yet that it could have lost.
+    anew = here & ~leaves & (tags.heard.max(axis=1) >= t.KNOWN_READS)
+    anew &= np.log(belief[:, PLACED] / (gone + lies)) > t.RETRO
     picked = [_pick(tags, int(row)) for row in np.nonzero(leaves)[0]]
     _gather(tags, heard, ~here)
     comes = ~here & (np.log(belief[:, PLACED] / gone) > limits.enter_nats)
