@@ -55,7 +55,8 @@ def draw(means: "dict[Run, dict[str, Any]]", folder: Path) -> list[Path]:
             continue
         figure = Figure(figsize=(9.0, 3.4), layout="constrained")
         left, right = figure.subplots(1, 2)
-        for number, method in enumerate(dict.fromkeys(run.method for run in runs)):
+        methods = sorted({run.method for run in runs}, key=lambda name: (name != "shelfwise", name))
+        for number, method in enumerate(methods):
             own = [run for run in runs if run.method == method]
             values = [run.value for run in own]
             style: dict[str, Any] = {"marker": "o", "label": method, "color": COLOURS[(0, 2, 5)[number % 3]]}
