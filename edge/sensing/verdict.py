@@ -83,17 +83,19 @@ def decide(tags: Tags, shop: Shop, heard: Heard, turn: int, limits: Thresholds) 
     lies = belief[:, LIES] + belief[:, SHADED]
     leaves = here & (belief[:, PLACED] <= gone)
     leaves &= np.log((gone + belief[:, PLACED]) / lies) > limits.leave_nats
-    # What was read a few times only has no look of its own yet that it could have lost.
-    anew = here & ~leaves & (tags.heard.max(axis=1) >= t.KNOWN_READS)
-    anew &= np.log(belief[:, PLACED] / (gone + lies)) > t.RETRO
+    anew = here & ~leaves & (np.log(belief[:, PLACED] / (gone + lies)) > t.RETRO)
+    # What was read a few times only has no look of its own yet that it could have lost: it is looked at afresh.
+    known = tags.heard.max(axis=1) >= t.KNOWN_READS
     picked = [_pick(tags, int(row)) for row in np.nonzero(leaves)[0]]
     _gather(tags, heard, ~here)
     comes = ~here & (np.log(belief[:, PLACED] / gone) > limits.enter_nats)
     comes &= (tags.reads.sum(axis=1) >= limits.arrive_reads) | (tags.origin != NOWHERE)
     put = _put(tags, shop, np.nonzero(comes)[0])
     returned = [_return(tags, shop, heard, int(row)) for row in np.nonzero(anew)[0]]
+    corrected = [(row, left, zone) for row, left, zone in returned if not known[row] and left != zone]
+    returned = [one for one in returned if known[one[0]]]
     moved = _review(tags, shop, turn // REVIEW_EVERY, limits.move_nats) if turn % REVIEW_EVERY == 0 else []
-    return tags, Verdicts(picked, put, moved, returned)
+    return tags, Verdicts(picked, put, [*corrected, *moved], returned)
 
 
 def _forget_placement(tags: Tags, rows: Flags | int | Ints) -> None:
