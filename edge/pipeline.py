@@ -79,6 +79,7 @@ class Pipeline:
 
     Attributes:
         filtered: device → tag reports that the EPC filter dropped since the agent started.
+        told: what the last pass of the stages told.
     """
 
     def __init__(self, edge: Edge, outbox: Outbox) -> None:
@@ -99,6 +100,7 @@ class Pipeline:
         self._unfulfilled: set[tuple[str, int]] = set()
         self.filtered: Counter[str] = Counter()
         self._unsaved: list[AnyObservation] = []
+        self.told: tuple[AnyObservation, ...] = ()
         self._saved_at = 0
         self._encoder = msgspec.msgpack.Encoder(enc_hook=pack_array)
         self._state = self._restore()
@@ -273,6 +275,7 @@ class Pipeline:
         ]
         if suspect:
             fresh = [msgspec.structs.replace(observation, suspect=True) for observation in fresh]
+        self.told = tuple(fresh)
         self._unsaved.extend(fresh)
         self._bound_memory()
         rejects = tuple(read for read in reads if isinstance(read, RejectRead))[:MAX_REJECTS_PER_PASS]

@@ -158,9 +158,8 @@ class TapedPipeline(Pipeline):
 
     def sense(self, now: int, *, suspect: bool = False, last: bool = False) -> Batch | None:
         """Fold everything read so far."""
-        before = len(self._unsaved)
         batch = super().sense(now, suspect=suspect, last=last)
-        self._write(Sensed(now, suspect, digest(self._unsaved[before:])))
+        self._write(Sensed(now, suspect, digest(self.told)))
         return batch
 
     def _write(self, entry: Entry) -> None:
@@ -216,18 +215,6 @@ class Replayed(msgspec.Struct, frozen=True):
     same: bool
 
 
-class _Replay(Pipeline):
-    """A pipeline whose last pass can be looked at."""
-
-    def passed(self, entry: Sensed) -> Replayed:
-        before = len(self._unsaved)
-        batch = self.sense(entry.at, suspect=entry.suspect)
-        fresh = tuple(self._unsaved[before:])
-        if batch is not None:
-            self.save(batch, entry.at)
-        return Replayed(entry.at, fresh, digest(fresh) == entry.digest)
-
-
 def play(path: Path) -> Iterator[Replayed]:
     """Tell a pipeline what is on a tape; yield the passes that told something, or should have.
 
@@ -246,13 +233,14 @@ def play(path: Path) -> Iterator[Replayed]:
         try:
             if first.checkpoint is not None:
                 outbox.commit((), {"sensing": first.checkpoint})
-            pipeline = _Replay(edge, outbox)
+            pipeline = Pipeline(edge, outbox)
             pipeline.start(first.at)
             for entry in entries:
                 if isinstance(entry, Sensed):
-                    passed = pipeline.passed(entry)
-                    if passed.observations or not passed.same:
-                        yield passed
+                    pipeline.tick(entry.at, suspect=entry.suspect)
+                    same = digest(pipeline.told) == entry.digest
+                    if pipeline.told or not same:
+                        yield Replayed(entry.at, pipeline.told, same)
                 else:
                     _tell(pipeline, entry)
         finally:

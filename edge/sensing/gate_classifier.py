@@ -37,6 +37,9 @@ NEIGHBOURS: Final = (0.82, 0.07, 0.07, 0.04)
 AT_MOST_NATS: Final = 8.0
 """No judgement counts for more: it may be wrong."""
 
+NO_WAY: Final = 1e-9
+"""Below this a balance of ways is the rounding of a sum that cancels, whose root would depend on its order."""
+
 BESIDE_EVEN: Final = (
     "own_pass",
     "own_turn",
@@ -209,7 +212,7 @@ def beside(evidence: Floats, crossed_s: Floats) -> Context:
         axis=1,
     )
     odd = np.stack(
-        [own_way, way, np.sign(way) * np.sqrt(np.abs(way)), own_way * np.sqrt(movers)],
+        [own_way, way, way / np.sqrt(np.abs(way) + NO_WAY), own_way * np.sqrt(movers)],
         axis=1,
     )
     return Context(even, odd)

@@ -1,45 +1,13 @@
 """``shelfwise gate`` against a running hub on a real port."""
 
-import asyncio
-import contextlib
-import socket
-import threading
-
 import pytest
-import uvicorn
 from typer.testing import CliRunner
 
 from cli.main import build
-from contract.messages import GateBatch, GatePassage, encode_envelope, encode_observation
-from hub.app import RunningHub
+from contract.messages import GateBatch, GatePassage
 from hub.config import HubSettings
-from hub.ingest.source import Backlog
-from hub.services.record import record
 
 T0 = 1_790_000_000_000
-
-
-class NoBroker:
-    connected = True
-    backlog = Backlog(0, 0.0, 0)
-
-    async def publish(self, topic, payload):
-        pass
-
-    async def open(self):
-        pass
-
-    async def close(self):
-        pass
-
-    async def next_batch(self):
-        await asyncio.Event().wait()
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self):
-        yield
 
 
 def epc(number):
@@ -47,46 +15,17 @@ def epc(number):
 
 
 @pytest.fixture
-def hub_url(tmp_path):
+def hub_url(tmp_path, serve_hub):
     """A hub on a port of its own, to which a gate has told of one batch."""
     (tmp_path / "store.toml").write_text('[store]\nid = "popup-1"\n')
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    ready, done = threading.Event(), threading.Event()
-
-    async def serve():
-        settings = HubSettings(
-            database=str(tmp_path / "hub.db"), stores=(str(tmp_path / "store.toml"),), replan_minutes=0
-        )
-        hub = RunningHub(settings, lambda: T0, NoBroker())
-        await hub.start()
-        passages = tuple(GatePassage(epc=epc(n), direction="in", probability=1.0) for n in (1, 2))
-        told = GateBatch(
-            at=T0, device="r-1", batch_id="b-1", gate="gate-1", started_at=T0 - 9, passages=passages, undecided=(epc(3),)
-        )  # fmt: skip
-        payload = encode_envelope(1, [encode_observation(told)], sent_at=T0)
-        topic = "shelfwise/v1/popup-1/pi-1/x1/observations"
-        await asyncio.wrap_future(hub.writer.submit(lambda tx: record(tx, [(topic, payload)], T0)))
-        server = _Server(
-            uvicorn.Config(hub.application, port=port, log_config=None, lifespan="off", access_log=False)
-        )
-        serving = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
-            await asyncio.sleep(0.01)
-        ready.set()
-        await asyncio.to_thread(done.wait)
-        server.should_exit = True
-        hub.quiet()
-        await serving
-        await hub.stop()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert ready.wait(20)
-    yield f"http://127.0.0.1:{port}"
-    done.set()
-    thread.join(20)
+    settings = HubSettings(
+        database=str(tmp_path / "hub.db"), stores=(str(tmp_path / "store.toml"),), replan_minutes=0
+    )
+    passages = tuple(GatePassage(epc=epc(n), direction="in", probability=1.0) for n in (1, 2))
+    told = GateBatch(
+        at=T0, device="r-1", batch_id="b-1", gate="gate-1", started_at=T0 - 9, passages=passages, undecided=(epc(3),)
+    )  # fmt: skip
+    return serve_hub(settings, lambda: T0, [told])
 
 
 @pytest.fixture

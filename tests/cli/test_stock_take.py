@@ -1,21 +1,13 @@
 """``shelfwise stock-take`` against a hub's API on a real port: a count from file to posting, and errors as one sentence."""
 
-import asyncio
-import contextlib
-import socket
-import threading
-
 import pytest
-import uvicorn
 from typer.testing import CliRunner
 
 from cli.stock_take import batches, stock_take_app
 from contract.errors import ConfigError, LinkError, ShelfwiseError
-from contract.messages import TagArrived, encode_envelope, encode_observation
-from hub.app import RunningHub, wall_clock
+from contract.messages import TagArrived
+from hub.app import wall_clock
 from hub.config import HubSettings
-from hub.ingest.source import Backlog
-from hub.services.record import record
 
 STORE = '[store]\nid = "popup-1"\nname = "Pop-up"\ntimezone = "Asia/Shanghai"\n\n[[zones]]\nid = "shelf-a"\n'
 
@@ -24,27 +16,8 @@ def epc(number):
     return f"E2{number:022X}"
 
 
-class NoBroker:
-    """A source that is connected and silent."""
-
-    connected = True
-    backlog = Backlog(0, 0.0, 0)
-
-    async def publish(self, topic, payload):
-        pass
-
-    async def open(self):
-        pass
-
-    async def close(self):
-        pass
-
-    async def next_batch(self):
-        await asyncio.Event().wait()
-
-
 @pytest.fixture
-def hub_url(tmp_path):
+def hub_url(tmp_path, serve_hub):
     """The address of a hub with three tagged rings on shelf-a."""
     (tmp_path / "store.toml").write_text(STORE)
     (tmp_path / "products.csv").write_text("sku,name,price\nring,Ring,100\nbead,Bead,2\n")
@@ -56,45 +29,8 @@ def hub_url(tmp_path):
         bindings=str(tmp_path / "bindings.csv"),
         replan_minutes=0,
     )
-    address, stop = [], threading.Event()
-    ready = threading.Event()
-
-    async def serve():
-        hub = RunningHub(settings, wall_clock, NoBroker())
-        await hub.start()
-        lines = [
-            encode_observation(TagArrived(at=1_790_000_000_000, device="r", epc=epc(n), zone="shelf-a"))
-            for n in range(3)
-        ]
-        delivery = ("shelfwise/v1/popup-1/pi-1/x1/observations", encode_envelope(1, lines, sent_at=1))
-        await asyncio.wrap_future(hub.writer.submit(lambda tx: record(tx, [delivery], wall_clock())))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                hub.application,
-                host="127.0.0.1",
-                port=0,
-                log_config=None,
-                log_level="critical",
-                lifespan="off",
-            )
-        )
-        server.capture_signals = contextlib.nullcontext
-        listening = socket.create_server(("127.0.0.1", 0))
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        address.append(f"http://127.0.0.1:{listening.getsockname()[1]}")
-        ready.set()
-        await asyncio.to_thread(stop.wait)
-        server.should_exit = True
-        hub.quiet()
-        await serving
-        await hub.stop()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    assert ready.wait(20)
-    yield address[0]
-    stop.set()
-    thread.join(20)
+    arrived = [TagArrived(at=1_790_000_000_000, device="r", epc=epc(n), zone="shelf-a") for n in range(3)]
+    return serve_hub(settings, wall_clock, arrived)
 
 
 @pytest.fixture

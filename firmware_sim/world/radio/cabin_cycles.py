@@ -36,6 +36,7 @@ from firmware_sim.world.cabins import (
 )
 from firmware_sim.world.chance import generator
 from firmware_sim.world.noise import RadioNoise
+from firmware_sim.world.radio.cycles import Body
 from firmware_sim.world.radio.silence import Dropouts
 
 Floats = NDArray[np.float64]
@@ -92,14 +93,6 @@ class Cycle(NamedTuple):
     now: int
     heard: Heard
     silent: tuple[str, ...]
-
-
-class _Body(NamedTuple):
-    antenna: int
-    start: int
-    end: int
-    block_db: float
-    seed: int
 
 
 FITTING_RADIO: Final = RadioNoise(reads_per_s=300.0, dwell_ms=250, long_dropouts_per_day=1.0)
@@ -285,7 +278,7 @@ class CabinRadio:
         rate = np.where(energised, each * np.clip(1.0 + (margin - 12.0) / 30.0, 0.4, 1.3), 0.0)
         return self._chance.poisson(rate)
 
-    def _all_bodies(self) -> Iterator[_Body]:
+    def _all_bodies(self) -> Iterator[Body]:
         radio, cabin, shop = self._radio, self._cabin, self._shop
         for antenna, place in enumerate(ANTENNAS):
             if place in CABINS:
@@ -316,11 +309,11 @@ class CabinRadio:
         lasts_s: float,
         block_db: tuple[float, float],
         chance: np.random.Generator,
-    ) -> _Body:
+    ) -> Body:
         strength = chance.uniform(*block_db)
         if self._rician:
             strength = chance.gamma(4.0, sum(block_db) / 8.0)
-        return _Body(antenna, at, at + int(1000 * lasts_s), strength, int(chance.integers(1 << 31)))
+        return Body(antenna, at, at + int(1000 * lasts_s), strength, int(chance.integers(1 << 31)))
 
 
 def coupling_dbm(radio: RadioNoise, cabin: CabinNoise) -> Floats:

@@ -76,7 +76,7 @@ class Cycle(NamedTuple):
     zone: Ints
 
 
-class _Body(NamedTuple):
+class Body(NamedTuple):
     """Somebody stands before an antenna."""
 
     antenna: int
@@ -144,7 +144,7 @@ class CycleRadio:
             near = [body for body in bodies if body.start < last and body.end > now]
             yield from self._chunk(now, cycles, moves[first:position], near)
 
-    def _chunk(self, start: int, cycles: int, moves: list[Moved], bodies: list[_Body]) -> Iterator[Cycle]:
+    def _chunk(self, start: int, cycles: int, moves: list[Moved], bodies: list[Body]) -> Iterator[Cycle]:
         turn_ms = self._cycle_ms / self._antennas
         ends = start + np.arange(cycles)[:, None] * self._cycle_ms
         ends = ends + np.round((np.arange(self._antennas) + 1) * turn_ms).astype(np.int64)
@@ -280,7 +280,7 @@ class CycleRadio:
         rate = np.where(energised, each * np.clip(1.0 + (margin - 12.0) / 30.0, 0.4, 1.3), 0.0)
         return self._chance.poisson(rate)
 
-    def _bodies(self, start: int, end: int) -> list[_Body]:
+    def _bodies(self, start: int, end: int) -> list[Body]:
         """Return everybody who stands before an antenna, whoever picks and whoever only looks."""
         noise, bodies = self._noise, []
         for antenna in range(self._antennas):
@@ -298,7 +298,7 @@ class CycleRadio:
             bodies += self._picker(stood, chance)
         return sorted(bodies, key=lambda body: body.start)
 
-    def _picker(self, stood: Stood, chance: np.random.Generator) -> list[_Body]:
+    def _picker(self, stood: Stood, chance: np.random.Generator) -> list[Body]:
         noise, index = self._noise, self._zone_index[stood.zone]
         stands = chance.random() < noise.pick_block_share
         lasts_s = chance.uniform(*noise.pick_block_s)
@@ -315,8 +315,8 @@ class CycleRadio:
         lasts_s: float,
         block_db: tuple[float, float],
         chance: np.random.Generator,
-    ) -> _Body:
-        return _Body(
+    ) -> Body:
+        return Body(
             antenna,
             at,
             at + int(1000 * lasts_s),
@@ -328,7 +328,7 @@ class CycleRadio:
         """Return how much a body blocks."""
         return chance.uniform(*block_db)
 
-    def _blocking(self, middles: Ints, zone: Ints, bodies: list[_Body], live: Ints) -> Floats:
+    def _blocking(self, middles: Ints, zone: Ints, bodies: list[Body], live: Ints) -> Floats:
         """Return how much weaker each tag is at each turn; of several bodies the one that blocks most counts.
 
         A body stands between an antenna and the tags of its zone; at an angle, for other tags of this antenna

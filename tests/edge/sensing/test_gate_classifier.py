@@ -59,8 +59,7 @@ def test_what_neighbours_say_does_not_depend_on_their_order(evidence):
     times = np.linspace(0.0, 2.0, len(evidence))
     plain, turned = beside(evidence, times), beside(evidence[order], times[order])
     np.testing.assert_allclose(turned.even[order], plain.even, atol=1e-9)
-    # The root of a sum that cancels to the last bit, 1e-18, is 1e-9.
-    np.testing.assert_allclose(turned.odd[order], plain.odd, atol=1e-7)
+    np.testing.assert_allclose(turned.odd[order], plain.odd, atol=1e-9)
 
 
 def test_the_evidence_is_the_softmax_of_the_table_without_its_shares():

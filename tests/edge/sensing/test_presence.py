@@ -333,6 +333,8 @@ def test_a_weighed_removal_finds_its_tag_sooner_and_no_other():
 @settings(max_examples=8, deadline=None)
 def test_a_weighed_removal_never_takes_more_tags_than_units_even_of_something_without_a_tag(seed):
     state, told = weighed_pick(REMOVAL, seed=seed, gone_from=10_000)
+    _, alone = weighed_pick(None, seed=seed, gone_from=10_000)
+    assert [one for one in told if one[1] < 0] == [one for one in alone if one[1] < 0]
     assert sum(after >= 0 for _, after in told) <= REMOVAL.units
     assert state.claims == ()
 
